@@ -1,0 +1,442 @@
+// The contracts between the engine, connectors, tasks, formats and stores. Types only; nothing here runs.
+import type { Failure } from './errors.ts';
+
+// ---- Data ---------------------------------------------------------------------------------------------------
+
+/** One value of a row. Decimals are text, int64 is a bigint where a number cannot hold it, dates are ISO text. */
+export type Value = null | boolean | number | bigint | string | Uint8Array | Value[] | { [key: string]: Value };
+
+/** One record. A row belongs to whoever received it: a producer never touches it again, a receiver may change it. */
+export type Row = Record<string, Value>;
+
+export type ColumnType =
+  | 'boolean'
+  | 'integer'
+  | 'double'
+  | 'decimal'
+  | 'text'
+  | 'binary'
+  | 'date'
+  | 'time'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'interval'
+  | 'uuid'
+  | 'json'
+  | 'array';
+
+export interface Column {
+  name: string;
+  type: ColumnType;
+  nullable?: boolean;
+  /** Digits in all, for a decimal. */
+  precision?: number;
+  /** Digits after the point, for a decimal; digits of the fraction of a second, for a time. */
+  scale?: number;
+  /** Characters for text, bytes for binary and integer (2, 4 or 8). */
+  length?: number;
+  /** Part of the primary key. */
+  key?: boolean;
+  /** The type's own name in the system the column comes from. */
+  native?: string;
+}
+
+export interface Batch {
+  rows: readonly Row[];
+  /** Where the source stands once every row up to the end of this batch has been taken. */
+  checkpoint?: Value;
+}
+
+/** A kind of bytes that a source can give and a sink can take without a row being made. */
+export interface Encoding {
+  name: 'csv' | 'ndjson' | 'pgcopy-binary' | 'pgcopy-text' | 'parquet';
+  /** What must be equal on both sides besides the name: a CSV dialect, the column types of a binary copy. */
+  options?: Record<string, Value>;
+}
+
+export interface EncodedRows {
+  encoding: Encoding;
+  columns: readonly Column[];
+  chunks: AsyncIterable<Uint8Array>;
+}
+
+export interface RowStream {
+  kind: 'rows';
+  /** In order; absent where a source does not know them before it is read (JSON). */
+  columns?: readonly Column[];
+  /** Iterated once. Pulling is the back-pressure. */
+  batches: AsyncIterable<Batch>;
+  /** The same rows as bytes in one of the encodings, or undefined. Takes the place of `batches`. */
+  encoded?(accepts: readonly Encoding[]): EncodedRows | undefined;
+}
+
+/** Bytes from `start` to before `end`, both from 0; `end` absent: to the end. */
+export interface Range {
+  start: number;
+  end?: number;
+}
+
+export interface FileItem {
+  /** The last part of the path. */
+  name: string;
+  /** As the user would write it, so that errors can name it: `/my-s3/in/a.csv`, `./a.csv`, a URL. */
+  path: string;
+  contentType: string;
+  /** `gzip` and the like, when the bytes of `open` are so encoded and the name does not say it. */
+  contentEncoding?: string;
+  size?: number;
+  /** ISO timestamp. */
+  modified?: string;
+  /** The bytes can be taken only once, whole, and before the next file is pulled: stdin, an answer, an entry of a tar. */
+  once?: boolean;
+  /** Below the folder or the plain part of the pattern that it was found by: `2024/a.csv`. What a copy into a folder keeps. */
+  relativePath?: string;
+  /** A chunk belongs to its receiver. */
+  open(range?: Range): AsyncIterable<Uint8Array>;
+}
+
+export interface FileStream {
+  kind: 'files';
+  files: AsyncIterable<FileItem>;
+}
+
+export type Stream = RowStream | FileStream;
+
+// ---- Secrets and credentials --------------------------------------------------------------------------------
+
+export interface Secret {
+  reveal(): string;
+  toString(): '[secret]';
+  toJSON(): '[secret]';
+}
+
+/** The secret fields of one connection, by field name. */
+export type Credential = Record<string, Secret>;
+
+export interface CredentialStore {
+  readonly name: string;
+  /** The credential kept under `name` (a connection's EID or alias), or undefined when there is none. */
+  get(name: string, o: CallOptions): Promise<StoredCredential | undefined>;
+  /** With `ifVersion`, refused with CREDENTIAL_CHANGED when another writer was first. */
+  put?(name: string, credential: Credential, o: CallOptions & { ifVersion?: string }): Promise<void>;
+  remove?(name: string, o: CallOptions): Promise<void>;
+  names?(o: CallOptions): AsyncIterable<string>;
+  close(): Promise<void>;
+}
+
+export interface StoredCredential {
+  fields: Credential;
+  /** Changes with every put; for `ifVersion`. */
+  version?: string;
+}
+
+// ---- Connectors ---------------------------------------------------------------------------------------------
+
+export interface CallOptions {
+  signal: AbortSignal;
+}
+
+export interface ListOptions extends CallOptions {
+  /** Whatever lies below, not only the folder's own entries. */
+  recursive?: boolean;
+  /** By path, where a folder sorts as if its name ended in `/`. Absent: in whatever order is cheapest. */
+  sorted?: boolean;
+}
+
+export interface Entry {
+  kind: 'file' | 'folder' | 'table' | 'view' | 'resource';
+  name: string;
+  /** Inside the connection, from its root, without a leading slash. */
+  path: string;
+  size?: number;
+  modified?: string;
+  contentType?: string;
+  /** Only for `kind: 'file'`: its bytes, without another look-up. */
+  open?(range?: Range): AsyncIterable<Uint8Array>;
+}
+
+export interface ReadOptions extends CallOptions {
+  /** Go on after this checkpoint of an earlier, broken read. */
+  after?: Value;
+  columns?: readonly string[];
+  /** Named filters, declared by the connector's resource. */
+  filters?: Record<string, Value>;
+  /** SQL condition, for databases. */
+  where?: string;
+  query?: string;
+  parameters?: readonly Value[];
+  partition?: { by?: string; into: number | 'auto' };
+  cursor?: { columns: readonly string[]; after?: Value };
+}
+
+export interface WriteOptions extends CallOptions {
+  /** `default` is append for tables and replace for files. */
+  mode: 'default' | 'append' | 'replace' | 'upsert' | 'create';
+  key?: readonly string[];
+  commit?: 'run' | 'batch';
+  createTable?: 'auto' | 'never';
+  schema?: 'evolve' | 'freeze';
+  contentType?: string;
+  metadata?: Record<string, string>;
+  /** Called once everything is staged and before it becomes visible; rejects when the run has failed meanwhile. */
+  beforeCommit(): Promise<void>;
+  /** A row that the target refused. Absent: the first one fails the write. */
+  onReject?(rejected: { row: Row; reason: string; position: number }): Promise<void>;
+  /** Bytes and rows sent so far, for progress. */
+  onProgress?(sent: { bytes?: number; rows?: number }): void;
+}
+
+export interface WriteReport {
+  rows?: number;
+  bytes?: number;
+  /** What was written, as the user would write it. */
+  paths: string[];
+}
+
+export interface QueryOptions extends CallOptions {
+  readOnly?: boolean;
+}
+
+export interface Request {
+  method: string;
+  /** Relative to the connection's base URL, or absolute on one of its allowed hosts. */
+  url: string;
+  query?: Record<string, Value>;
+  headers?: Record<string, string>;
+  /** Bytes or text as is; anything else as JSON. */
+  body?: Value;
+}
+
+export interface Response {
+  status: number;
+  headers: Record<string, string>;
+  url: string;
+  body: AsyncIterable<Uint8Array>;
+}
+
+export interface Message {
+  to: string[];
+  cc?: string[];
+  bcc?: string[];
+  from?: string;
+  subject: string;
+  text?: string;
+  html?: string;
+  attachments?: AsyncIterable<FileItem>;
+}
+
+export interface Description {
+  kind: Entry['kind'];
+  columns?: Column[];
+  rowEstimate?: number;
+  size?: number;
+  modified?: string;
+  contentType?: string;
+}
+
+export interface Verification {
+  ok: boolean;
+  /** An error code of the catalogue when not ok. */
+  code?: string;
+  reason?: string;
+}
+
+export interface Operations {
+  list(path: string, o: ListOptions): AsyncIterable<Entry>;
+  read(path: string, o: ReadOptions): Promise<Stream>;
+  /** Resolves when what was written is durable and visible. */
+  write(path: string, stream: Stream, o: WriteOptions): Promise<WriteReport>;
+  query(statement: string, parameters: readonly Value[], o: QueryOptions): Promise<RowStream>;
+  request(request: Request, o: CallOptions): Promise<Response>;
+  send(message: Message, o: CallOptions): Promise<{ id: string }>;
+  describe(path: string, o: CallOptions): Promise<Description>;
+  remove(path: string, o: CallOptions): Promise<void>;
+  makeFolder(path: string, o: CallOptions): Promise<void>;
+}
+
+export type Capability = keyof Operations;
+
+export type Connection<K extends Capability = Capability> = Pick<Operations, K> & {
+  verify(o: CallOptions): Promise<Verification>;
+  close(): Promise<void>;
+};
+
+/** A connection whose connector is not known here: look before you call. */
+export type AnyConnection = Partial<Operations> & Pick<Connection<never>, 'verify' | 'close'>;
+
+export interface ConnectorContext {
+  /** How the user names the connection, for errors and the paths of files; empty for files and URLs without one. */
+  readonly name: string;
+  /** Asked again after a 401, so that a rotated secret needs no restart. */
+  credential(): Promise<Credential>;
+  /** Does the work again after a failure that says `retry`: the engine waits, counts and reports. `attempt` is from 1. */
+  retry<T>(work: (attempt: number) => Promise<T>, o: CallOptions): Promise<T>;
+  readonly log: Log;
+}
+
+export interface Connector<Config = never, K extends Capability = Capability> {
+  readonly name: string;
+  readonly capabilities: readonly K[];
+  /** No I/O. */
+  open(config: Config, context: ConnectorContext): Connection<K>;
+}
+
+/** A connector whose config is not known here. */
+export interface AnyConnector {
+  readonly name: string;
+  readonly capabilities: readonly Capability[];
+  open(config: never, context: ConnectorContext): AnyConnection;
+}
+
+/** Checks a connector against its own declaration; returns it as it is. */
+export function defineConnector<Config, const K extends Capability>(connector: Connector<Config, K>): Connector<Config, K> {
+  return connector;
+}
+
+// ---- Formats ------------------------------------------------------------------------------------------------
+
+export interface FormatContext {
+  signal: AbortSignal;
+  /** The file's name for errors. */
+  path: string;
+}
+
+export interface Format<Options = never> {
+  readonly name: string;
+  readonly extensions: readonly string[];
+  readonly contentTypes: readonly string[];
+  /** Whether these first bytes (up to 4 KiB) look like it. Absent: never guessed. */
+  sniff?(head: Uint8Array): boolean;
+  /** Reads what it must to know the columns, no more. Throws failures that name file and line. */
+  decode(bytes: AsyncIterable<Uint8Array>, options: Options, context: FormatContext): Promise<RowStream>;
+  /** Chunks of about 64 KiB to 1 MiB. `continued`: what is written follows earlier rows of the same file. */
+  encode(rows: RowStream, options: Options, context: FormatContext & { continued?: boolean }): AsyncIterable<Uint8Array>;
+}
+
+// ---- Tasks --------------------------------------------------------------------------------------------------
+
+export interface Log {
+  debug(message: string, data?: Record<string, unknown>): void;
+  info(message: string, data?: Record<string, unknown>): void;
+  warn(message: string, data?: Record<string, unknown>): void;
+}
+
+/** A compiled expression or template; see engine/expressions.ts. */
+export interface Evaluator {
+  /** Throws a failure that names the expression. */
+  (row: Row): Value;
+}
+
+export interface TaskContext extends CallOptions {
+  /** Where it stands in the definition, from 0, and its op and id, for errors. */
+  readonly task: { readonly index: number; readonly op: string; readonly id: string };
+  readonly log: Log;
+  /** Whether a later task takes this one's output. */
+  readonly consumed: boolean;
+  /** The other inputs, by the ids that `from` names (merge). */
+  readonly inputs: ReadonlyMap<string, Stream>;
+  /** A bare CEL expression of a field with `record` in its scope; `pointer` is relative to the task. */
+  expression(source: string, pointer: string, columns?: readonly Column[]): Evaluator;
+  /** A field's value with `${…}` inside, at any depth, with `record` in scope. */
+  template(value: Value, pointer: string, columns?: readonly Column[]): Evaluator;
+  /** The connection and the path inside it that a path of the language means. */
+  resolve(path: string, connection?: string): Promise<Target>;
+  /** Rows of any stream: files are decoded by their format. */
+  rows(stream: Stream, format?: FormatChoice): Promise<RowStream>;
+  /** Files of any stream: rows are encoded, in the format the path or the choice says. */
+  files(stream: Stream, path: string, format?: FormatChoice, continued?: boolean): FileStream;
+  /** Work that goes on while the output is pulled; the run waits for it and fails with it. */
+  background(work: Promise<unknown>): void;
+  /** Resolves once every writer of the stage has staged what it has. */
+  beforeCommit(): Promise<void>;
+  /** Adds to the task's line in the report and to the progress. */
+  count(figures: { rows?: number; bytes?: number; files?: number; rejected?: number }): void;
+  /** The task's result for `tasks.<id>` in later expressions. */
+  result(value: Value): void;
+  /** Bytes for the run's stdout, bytes from its stdin. */
+  readonly stdout: (chunk: Uint8Array) => Promise<void>;
+  readonly stdin: () => AsyncIterable<Uint8Array>;
+}
+
+export interface Target {
+  connection: AnyConnection;
+  connector: string;
+  /** Inside the connection. */
+  path: string;
+  /** As the user would write it. */
+  shown: string;
+}
+
+/** As in the definition: a name, or a name with options. */
+export type FormatChoice = string | ({ name: string } & Record<string, unknown>);
+
+export interface Task<Params> {
+  readonly op: string;
+  readonly accepts: readonly ('rows' | 'files' | 'nothing')[];
+  /** What comes out: `same` as what came in, `either` where only the run can tell. */
+  readonly yields: 'rows' | 'files' | 'same' | 'either' | 'nothing';
+  run(input: Stream | undefined, params: Params, context: TaskContext): Promise<Stream | undefined>;
+}
+
+/** A task that looks at one row at a time. Neighbours are fused by the engine into one pass over a batch. */
+export interface RowTask<Params> {
+  readonly op: string;
+  readonly accepts: readonly ['rows'];
+  readonly yields: 'rows';
+  step(params: Params, columns: readonly Column[] | undefined, context: TaskContext): RowStep;
+}
+
+export interface RowStep {
+  /** The columns after the step; undefined where they are not known. */
+  columns: readonly Column[] | undefined;
+  /** The row to pass on (the same object, changed, or a new one), or undefined to drop it. */
+  apply(row: Row): Row | undefined;
+  /** Instead of `apply`, for a step that makes several rows of one. */
+  expand?(row: Row): readonly Row[];
+  /** Asked after each row: true when no further row can pass. */
+  done?(): boolean;
+}
+
+export type AnyTask = Task<never> | RowTask<never>;
+
+// ---- Events and reports -------------------------------------------------------------------------------------
+
+export interface TaskFigures {
+  rows: number;
+  bytes: number;
+  files: number;
+  rejected: number;
+  retries: number;
+  seconds: number;
+}
+
+export interface TaskReport extends TaskFigures {
+  index: number;
+  op: string;
+  id: string;
+  title?: string;
+  status: 'done' | 'failed' | 'skipped' | 'stopped';
+}
+
+export interface RunReport {
+  run: string;
+  pipe: string;
+  status: 'done' | 'failed' | 'interrupted';
+  /** ISO timestamps. */
+  started: string;
+  ended: string;
+  seconds: number;
+  tasks: TaskReport[];
+  error?: ReturnType<Failure['toJSON']>;
+}
+
+export type RunEvent = { run: string; at: string } & (
+  | { type: 'run.started'; pipe: string; tasks: { index: number; op: string; id: string; title?: string }[] }
+  | { type: 'task.started'; index: number; op: string; id: string }
+  | { type: 'task.progress'; index: number; op: string; id: string; figures: TaskFigures }
+  | { type: 'task.ended'; index: number; op: string; id: string; status: TaskReport['status']; figures: TaskFigures }
+  | { type: 'task.retry'; index: number; op: string; id: string; attempt: number; waitMs: number; code: string; message: string }
+  | { type: 'record.rejected'; index: number; op: string; id: string; position: number; reason: string }
+  | { type: 'log'; level: 'debug' | 'info' | 'warn'; message: string; index?: number; data?: Record<string, unknown> }
+  | { type: 'run.ended'; report: RunReport }
+);

@@ -1,0 +1,173 @@
+// The catalogue of every error we raise, and the one way to raise them.
+
+/** Whose fault it is: decides the exit code and the tone. */
+export type Fault = 'definition' | 'input' | 'remote' | 'connection' | 'bug' | 'interrupted';
+
+type Data = Record<string, unknown>;
+
+interface Entry {
+  fault: Fault;
+  /** Whether trying again may help. Only this decides retries. */
+  retry?: boolean;
+  /** `{name}` is replaced by `data.name`. Says what is wrong, then what to do. */
+  message: string;
+}
+
+const catalogue = {
+  // Definitions
+  FILE_NOT_FOUND: { fault: 'definition', message: '{path} does not exist{hint}' },
+  FILE_IS_FOLDER: { fault: 'definition', message: '{path} is a folder; name a file in it, or a pattern such as {path}/*.csv' },
+  DEFINITION_INVALID: { fault: 'definition', message: '{count} in {file}; `pipe check {file}` shows them again' },
+  PARAM_MISSING: { fault: 'definition', message: 'parameter "{name}" has no value; give it with -p {name}=…' },
+  PARAM_UNKNOWN: { fault: 'definition', message: 'there is no parameter "{name}"{hint}' },
+  PARAM_INVALID: { fault: 'definition', message: 'parameter "{name}" {reason}' },
+  PATH_INVALID: { fault: 'definition', message: 'the path "{path}" {reason}' },
+  CONNECTION_UNKNOWN: { fault: 'connection', message: 'there is no connection "{name}"{hint}' },
+  CAPABILITY_MISSING: { fault: 'definition', message: '{connector} cannot {capability}{hint}' },
+  OPTION_UNSUPPORTED: { fault: 'definition', message: '{what} is not supported by {where}{hint}' },
+  EXPRESSION_SYNTAX: { fault: 'definition', message: 'the expression {expression} cannot be read: {reason}' },
+  FORMAT_UNKNOWN: { fault: 'definition', message: 'cannot tell the format of {path}; say it with `format:`, one of {known}' },
+  OPERATION_PENDING: { fault: 'definition', message: '{what} is part of the language but this version cannot run it yet' },
+
+  // Input
+  EXPRESSION_FAILED: { fault: 'input', message: '{where}: {expression} failed{record}: {reason}' },
+  CONDITION_NOT_BOOLEAN: { fault: 'input', message: '{where}: {expression} must give true or false, and gave {value}{record}' },
+  INPUT_EMPTY: { fault: 'input', message: '{path} is empty; {hint}' },
+  INPUT_MALFORMED: { fault: 'input', message: '{path}:{line}: {reason}' },
+  INPUT_TRUNCATED: { fault: 'input', message: '{path} ends too early: {reason}' },
+  INPUT_ENCODING: { fault: 'input', message: '{path}:{line}: {reason}' },
+  RAGGED_ROW: {
+    fault: 'input',
+    message: '{path}:{line}: {found} where the header has {expected}; mend the file, or say `ragged: pad` or `ragged: skip` in its format',
+  },
+  COLUMN_UNKNOWN: { fault: 'input', message: '{where}: there is no column "{column}"{hint}' },
+  COLUMNS_DIFFER: { fault: 'input', message: '{path}: its columns differ from those of {first}: {difference}; say `schema: union` to read both' },
+  COLUMN_APPEARED: {
+    fault: 'input',
+    message: '{path}: record {position} has a column "{column}" that the first ones had not; name the columns with a select task before the write',
+  },
+  VALUE_INVALID: { fault: 'input', message: '{where}: {value} is not {expected}' },
+  VALUE_LOSSY: { fault: 'input', message: '{where}: {value} does not fit {target} without loss; say `lossy: allow` to let it' },
+  RECORD_INVALID: { fault: 'input', message: 'record {position}: {reason}' },
+  TARGET_EXISTS: { fault: 'input', message: '{path} is already there and the mode is `create`; remove it, or say `mode: replace`' },
+  ARCHIVE_UNSAFE: { fault: 'input', message: '{path}: the entry "{entry}" {reason}' },
+  PIPE_FAILED: { fault: 'input', message: '{message}' },
+
+  // Files and machines
+  NOT_FOUND: { fault: 'input', message: '{path} is not there{hint}' },
+  PERMISSION_DENIED: { fault: 'connection', message: '{path}: permission denied{hint}' },
+  DISK_FULL: { fault: 'remote', message: '{path}: no space left on the disk; nothing of it was kept' },
+  IO_FAILED: { fault: 'remote', message: '{path}: {reason}' },
+  STDIN_CLOSED: { fault: 'input', message: 'stdin is closed or a terminal; pipe data into it, as in `cat file | pipe run …`' },
+
+  // Remote systems
+  CONNECTION_REFUSED: { fault: 'remote', retry: true, message: 'nothing answers at {host}{hint}' },
+  CONNECTION_LOST: { fault: 'remote', retry: true, message: '{host}: the connection broke: {reason}' },
+  HOST_UNKNOWN: { fault: 'remote', message: 'there is no host {host}; look at the spelling and at the network' },
+  TLS_FAILED: { fault: 'connection', message: '{host}: {reason}' },
+  TIMED_OUT: { fault: 'remote', retry: true, message: '{what} took longer than {seconds} s' },
+  HTTP_STATUS: { fault: 'remote', message: '{method} {url} answered {status}{reason}' },
+  HTTP_BUSY: { fault: 'remote', retry: true, message: '{method} {url} answered {status}{reason}' },
+  HTTP_REDIRECT: { fault: 'remote', message: '{method} {url} redirects {reason}' },
+  BODY_TRUNCATED: { fault: 'remote', retry: true, message: '{url}: the body ended after {received} of {expected} bytes' },
+  HOST_NOT_ALLOWED: { fault: 'definition', message: '{host} is not a host of connection {connection}; its allowed hosts are {allowed}' },
+
+  // Connections and credentials
+  CREDENTIAL_REFUSED: { fault: 'connection', message: '{connection}: the credential was refused: {reason}' },
+  CREDENTIAL_MISSING: { fault: 'connection', message: '{connection}: no value for {fields}{hint}' },
+  CREDENTIAL_CHANGED: { fault: 'connection', retry: true, message: 'the credential "{name}" was changed by someone else meanwhile' },
+  CONNECTION_DISABLED: { fault: 'connection', message: '{connection} is disabled; `pipe connections enable {connection}` makes it usable again' },
+
+  // The run
+  INTERRUPTED: { fault: 'interrupted', message: 'interrupted; nothing half-written is left' },
+  UNUSED_RESULT: { fault: 'bug', message: '{what}' },
+  BUG: { fault: 'bug', message: '{reason}; this is a mistake in Pipewright, please report it' },
+} as const satisfies Record<string, Entry>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+/** An error of the catalogue. `message` is complete and safe to print after redaction. */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly code: ErrorCode;
+  readonly fault: Fault;
+  readonly retry: boolean;
+  readonly data: Data;
+  /** How long the other side asked us to wait. */
+  readonly afterMs: number | undefined;
+
+  constructor(code: ErrorCode, data: Data, options: FailureOptions = {}) {
+    const entry: Entry = catalogue[code];
+    super(fill(entry.message, data), options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.fault = entry.fault;
+    this.retry = options.retry ?? entry.retry ?? false;
+    this.data = data;
+    this.afterMs = options.afterMs;
+  }
+
+  toJSON(): { code: ErrorCode; fault: Fault; message: string; data: Data } {
+    return { code: this.code, fault: this.fault, message: this.message, data: this.data };
+  }
+}
+
+interface FailureOptions {
+  cause?: unknown;
+  /** Overrides the catalogue, where only the caller can tell. */
+  retry?: boolean;
+  afterMs?: number | undefined;
+}
+
+/** `throw failure('NOT_FOUND', { path })`. Placeholders without data become empty. */
+export function failure(code: ErrorCode, data: Data = {}, options: FailureOptions = {}): Failure {
+  return new Failure(code, data, options);
+}
+
+/** Any thrown thing as a Failure: itself, an abort, a known system error, or BUG. `path` names what was worked on. */
+export function asFailure(error: unknown, path = ''): Failure {
+  if (error instanceof Failure) return error;
+  if (!(error instanceof Error)) return failure('BUG', { reason: String(error) }, { cause: error });
+  if (error.name === 'AbortError') return error.cause instanceof Failure ? error.cause : failure('INTERRUPTED', {}, { cause: error });
+  return systemFailure(error as NodeJS.ErrnoException, path) ?? failure('BUG', { reason: error.message || error.name }, { cause: error });
+}
+
+/** A Node system error (ENOENT, ECONNREFUSED, …) in the catalogue's words, or undefined. `path` is a file or a host. */
+export function systemFailure(error: NodeJS.ErrnoException, path = error.path ?? ''): Failure | undefined {
+  const cause = { cause: error };
+  switch (error.code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return failure('NOT_FOUND', { path }, cause);
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return failure('PERMISSION_DENIED', { path }, cause);
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return failure('DISK_FULL', { path }, cause);
+    case 'EISDIR':
+      return failure('FILE_IS_FOLDER', { path }, cause);
+    case 'ECONNREFUSED':
+      return failure('CONNECTION_REFUSED', { host: path }, cause);
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return failure('HOST_UNKNOWN', { host: path }, { ...cause, retry: error.code === 'EAI_AGAIN' });
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'ETIMEDOUT':
+      return failure('CONNECTION_LOST', { host: path, reason: error.message }, cause);
+    default:
+      return error.code !== undefined && error.syscall !== undefined
+        ? failure('IO_FAILED', { path, reason: error.message }, cause)
+        : undefined;
+  }
+}
+
+/** 0 done, 1 run failed, 2 wrong usage or definition, 3 connection or credential, 130 interrupted. */
+export function exitCode(error: Failure): number {
+  return { definition: 2, input: 1, remote: 1, connection: 3, bug: 1, interrupted: 130 }[error.fault];
+}
+
+function fill(message: string, data: Data): string {
+  return message.replace(/\{(\w+)\}/g, (_, name: string) => (data[name] === undefined ? '' : String(data[name])));
+}

@@ -1,0 +1,135 @@
+// Which task takes its input from which, and which tasks run together: the shape of a pipe, known before it runs.
+
+/** What the engine must know of an op without loading its code. */
+export interface OpShape {
+  accepts: readonly ('rows' | 'files' | 'nothing')[];
+  yields: 'rows' | 'files' | 'same' | 'either' | 'nothing';
+}
+
+export interface GraphTask {
+  op: string;
+  id?: string;
+  from?: string | string[];
+  disabled?: boolean;
+}
+
+export interface GraphNode {
+  /** Position in the definition's task list, from 0. */
+  index: number;
+  op: string;
+  /** The given id, or `<op>-<number>`. */
+  id: string;
+  /** Positions of the tasks whose output it takes. */
+  inputs: number[];
+  /** Positions of the tasks that take its output. */
+  consumers: number[];
+  /** Tasks of one stage run at the same time; stages run one after another. */
+  stage: number;
+}
+
+export interface GraphProblem {
+  index: number;
+  kind: 'unknown-from' | 'later-from' | 'no-input' | 'no-output' | 'across' | 'diamond' | 'unused' | 'wrong-kind';
+  /** The id, op or position that the problem is about. */
+  about: string;
+}
+
+export interface Graph {
+  nodes: GraphNode[];
+  problems: GraphProblem[];
+}
+
+/** Builds the graph of a task list. Unknown ops and disabled tasks are left out; every problem is reported, none thrown. */
+export function buildGraph(tasks: readonly GraphTask[], shapeOf: (op: string) => OpShape | undefined): Graph {
+  const problems: GraphProblem[] = [];
+  const nodes = new Map<number, GraphNode>();
+  const byId = new Map<string, number>();
+  const ids = new Set(tasks.map((task) => task.id).filter((id) => id !== undefined));
+  let previous: GraphNode | undefined;
+
+  tasks.forEach((task, index) => {
+    const shape = shapeOf(task.op);
+    if (shape === undefined || task.disabled === true) return;
+    const node: GraphNode = { index, op: task.op, id: task.id ?? `${task.op}-${index + 1}`, inputs: [], consumers: [], stage: 0 };
+    if (task.from !== undefined) {
+      for (const id of [task.from].flat()) {
+        const at = byId.get(id);
+        if (at !== undefined) node.inputs.push(at);
+        else problems.push({ index, kind: ids.has(id) ? 'later-from' : 'unknown-from', about: id });
+      }
+    } else if (takesStream(shape)) {
+      if (previous !== undefined && yieldsStream(shapeOf(previous.op)!)) node.inputs.push(previous.index);
+      else if (!shape.accepts.includes('nothing')) {
+        problems.push({ index, kind: 'no-input', about: previous === undefined ? '' : previous.op });
+      }
+    }
+    for (const at of node.inputs) {
+      const producer = nodes.get(at)!;
+      if (!yieldsStream(shapeOf(producer.op)!)) problems.push({ index, kind: 'no-output', about: producer.id });
+      producer.consumers.push(index);
+    }
+    nodes.set(index, node);
+    byId.set(node.id, index);
+    previous = node;
+  });
+
+  assignStages([...nodes.values()], problems);
+  for (const node of nodes.values()) {
+    if (sharesSource(node, nodes)) problems.push({ index: node.index, kind: 'diamond', about: node.id });
+    if (node.consumers.length === 0 && ['rows', 'files'].includes(shapeOf(node.op)!.yields)) {
+      problems.push({ index: node.index, kind: 'unused', about: node.id });
+    }
+  }
+  return { nodes: [...nodes.values()], problems };
+}
+
+function takesStream(shape: OpShape): boolean {
+  return shape.accepts.includes('rows') || shape.accepts.includes('files');
+}
+
+function yieldsStream(shape: OpShape): boolean {
+  return shape.yields !== 'nothing';
+}
+
+/** Connected tasks are one stage. A stage that another one lies inside of cannot be put in order. */
+function assignStages(nodes: GraphNode[], problems: GraphProblem[]): void {
+  const root = new Map<number, number>();
+  const find = (index: number): number => {
+    const up = root.get(index)!;
+    return up === index ? index : find(up);
+  };
+  for (const node of nodes) {
+    root.set(node.index, node.index);
+    for (const input of node.inputs) {
+      const [a, b] = [find(input), find(node.index)];
+      root.set(Math.max(a, b), Math.min(a, b));
+    }
+  }
+  const order = [...new Set(nodes.map((node) => find(node.index)))].sort((a, b) => a - b);
+  let open = -1;
+  for (const node of nodes) {
+    const first = find(node.index);
+    node.stage = order.indexOf(first);
+    // A chain that was left for another one that does something of its own cannot be taken up again: its rows have gone by.
+    if (first < open) problems.push({ index: node.index, kind: 'across', about: String(open) });
+    open = Math.max(open, first);
+  }
+}
+
+/** Whether two of a task's inputs come from one source: a bounded tee would wait for itself. */
+function sharesSource(node: GraphNode, nodes: Map<number, GraphNode>): boolean {
+  if (node.inputs.length < 2) return false;
+  const seen = new Set<number>();
+  for (const input of node.inputs) {
+    const above = ancestors(input, nodes);
+    for (const index of above) if (seen.has(index)) return true;
+    for (const index of above) seen.add(index);
+  }
+  return false;
+}
+
+function ancestors(index: number, nodes: Map<number, GraphNode>): Set<number> {
+  const found = new Set([index]);
+  for (const input of nodes.get(index)!.inputs) for (const above of ancestors(input, nodes)) found.add(above);
+  return found;
+}

@@ -1,0 +1,74 @@
+// The text of a file as lines: offsets to line and column, lines for display with secrets hidden.
+
+/** A stretch of one line. Lines and columns count from 1, columns in UTF-16 units; `endCol` is exclusive. */
+export interface Place {
+  line: number;
+  col: number;
+  endCol: number;
+}
+
+export interface Lines {
+  /** A range of offsets as a place; one that goes over several lines ends with its first line. */
+  place(start: number, end: number): Place;
+  /** The line without its line end, hidden ranges as `•`; undefined past the last. */
+  line(number: number): string | undefined;
+  /** Hides a range of offsets from `line`. */
+  hide(start: number, end: number): void;
+}
+
+export function createLines(text: string): Lines {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  const hidden: { start: number; end: number }[] = [];
+
+  const lineOf = (offset: number): number => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (starts[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  };
+  const endOf = (line: number): number => {
+    const next = starts[line + 1];
+    if (next === undefined) return text.length;
+    return text[next - 2] === '\r' ? next - 2 : next - 1;
+  };
+
+  return {
+    place(start, end) {
+      const from = Math.max(0, Math.min(start, text.length));
+      const line = lineOf(from);
+      const col = from - starts[line]! + 1;
+      const to = Math.min(end, Math.max(endOf(line), from));
+      return { line: line + 1, col, endCol: Math.max(col + 1, to - starts[line]! + 1) };
+    },
+    line(number) {
+      const start = starts[number - 1];
+      if (start === undefined) return undefined;
+      const end = endOf(number - 1);
+      let shown = text.slice(start, end);
+      for (const range of hidden) {
+        const from = Math.max(range.start - start, 0);
+        const to = Math.min(range.end - start, shown.length);
+        if (from < to) shown = shown.slice(0, from) + '•'.repeat(to - from) + shown.slice(to);
+      }
+      return hideLikelySecret(shown);
+    },
+    hide(start, end) {
+      hidden.push({ start, end });
+    },
+  };
+}
+
+const secretKey =
+  /((?:password|passwd|passphrase|secret|token|api_?key|private_?key|access_?key|credential)s?(?:_\w+)?["']?\s*[:=]\s*)(\S.*)$/i;
+
+// Where a file cannot be read as YAML, nothing but the key's name tells that a value is a secret.
+function hideLikelySecret(line: string): string {
+  return line.replace(secretKey, (whole, key: string, value: string) =>
+    /^["']?\$\{[^}]*\}["']?,?$/.test(value) ? whole : key + value.replace(/[^\s{}[\],]/g, '•'),
+  );
+}

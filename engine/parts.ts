@@ -1,0 +1,15 @@
+// What the engine is put together from: tasks, formats, connectors and stores, each found by name and loaded when needed.
+import type { AnyTask, Connector } from './contracts.ts';
+import type { FormatRegistry } from './formats.ts';
+import type { OpShape } from './graph.ts';
+
+/** Things by name, each loaded when it is first asked for. */
+export type Lazy<T> = Readonly<Record<string, () => Promise<T>>>;
+
+export interface Parts {
+  tasks: Lazy<AnyTask>;
+  /** What each op takes and gives, known without loading it. */
+  shapes: Readonly<Record<string, OpShape>>;
+  formats: FormatRegistry;
+  connectors: Lazy<Connector<never>>;
+}

@@ -1,0 +1,71 @@
+// What a running task is given: its connections, codecs, expressions, and the places its figures go.
+import type { Barrier } from './barrier.ts';
+import type { Codecs } from './codecs.ts';
+import type { Column, Evaluator, FormatChoice, RowStream, Stream, Target, TaskContext, TaskFigures, Value } from './contracts.ts';
+import type { Events } from './events.ts';
+import { compileExpression, compileTemplate, type Scope } from './scope.ts';
+import type { PlannedTask } from './plan.ts';
+
+/** Thrown by `exit`; ends the run as done. */
+export class ExitSignal {
+  readonly message: string | undefined;
+  constructor(message?: string) {
+    this.message = message;
+  }
+}
+
+export interface ContextParts {
+  task: PlannedTask;
+  signal: AbortSignal;
+  events: Events;
+  scope: Scope;
+  codecs: Codecs;
+  barrier: Barrier;
+  figures: TaskFigures;
+  inputs: ReadonlyMap<string, Stream>;
+  open(path: string, connection: string | undefined): Promise<Target>;
+  background(work: Promise<unknown>): void;
+  setResult(value: Value): void;
+  stdout: (chunk: Uint8Array) => Promise<void>;
+  stdin: () => AsyncIterable<Uint8Array>;
+}
+
+export function createTaskContext(parts: ContextParts): TaskContext {
+  const { task, events, scope, figures } = parts;
+  const who = { index: task.index, op: task.op, id: task.id };
+  const where = (pointer: string) => `task ${task.index + 1} (${task.op})${pointer === '' ? '' : ` ${pointer.slice(1).replaceAll('/', '.')}`}`;
+  const log = (level: 'debug' | 'info' | 'warn') => (message: string, data?: Record<string, unknown>) =>
+    events.emit({ type: 'log', level, message, index: task.index, ...(data === undefined ? {} : { data }) });
+  return {
+    signal: parts.signal,
+    task: who,
+    log: { debug: log('debug'), info: log('info'), warn: log('warn') },
+    consumed: task.consumers.length > 0,
+    inputs: parts.inputs,
+    expression: (source: string, pointer: string, columns?: readonly Column[]): Evaluator =>
+      compileExpression(source, { where: where(pointer), scope, ...(columns === undefined ? {} : { columns }) }),
+    template: (value: Value, pointer: string, columns?: readonly Column[]): Evaluator =>
+      compileTemplate(value, { where: where(pointer), scope, ...(columns === undefined ? {} : { columns }) }),
+    resolve: parts.open,
+    rows: (stream, format, options) => parts.codecs.rows(stream, format, options, parts.signal),
+    files: (stream, path, format, continued) => parts.codecs.files(stream, path, format, continued, parts.signal),
+    background: parts.background,
+    beforeCommit: () => parts.barrier.arrive(task.index),
+    count(added) {
+      figures.rows += added.rows ?? 0;
+      figures.bytes += added.bytes ?? 0;
+      figures.files += added.files ?? 0;
+      figures.rejected += added.rejected ?? 0;
+    },
+    reject(rejected) {
+      figures.rejected++;
+      events.emit({ type: 'record.rejected', ...who, ...rejected });
+    },
+    result: parts.setResult,
+    exit(message) {
+      throw new ExitSignal(message);
+    },
+    stdout: parts.stdout,
+    stdin: parts.stdin,
+  };
+}
