@@ -1,5 +1,5 @@
 // Connections by alias or EID: where they are defined, and how one is opened.
-import type { AnyConnection, Connector, ConnectorContext, Credential, Log, Value } from './contracts.ts';
+import type { AnyConnection, AnyConnector, ConnectorContext, Credential, Log, Value } from './contracts.ts';
 import { failure } from './errors.ts';
 import { secret } from './secret.ts';
 import { didYouMean } from './suggest.ts';
@@ -65,7 +65,7 @@ export function requireConnection(lookup: ConnectionLookup, name: string): Found
 const META = new Set(['connector', 'eid', 'alias', 'title', 'description', 'disabled', 'credential', 'default', 'status', 'visibility']);
 
 export interface OpenOptions {
-  connector: Connector<never>;
+  connector: AnyConnector;
   secretFields: readonly string[];
   /** Gives the value of text with `${…}` inside. */
   evaluate(value: Value): Value;
@@ -92,5 +92,5 @@ export function openConnection(found: FoundConnection, options: OpenOptions): An
     return fields;
   };
   const context: ConnectorContext = { name: found.name, credential, log: options.log, retry: options.retry };
-  return (options.connector as Connector<Record<string, Value>>).open(options.evaluate(config) as Record<string, Value>, context);
+  return options.connector.open(options.evaluate(config) as never, context);
 }

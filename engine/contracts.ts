@@ -39,6 +39,8 @@ export interface Column {
   key?: boolean;
   /** The type's own name in the system the column comes from. */
   native?: string;
+  /** What the values are is seen only as they come; `type` is a guess. */
+  untyped?: boolean;
 }
 
 export interface Batch {
@@ -91,13 +93,27 @@ export interface FileItem {
   once?: boolean;
   /** Below the folder or the plain part of the pattern that it was found by: `2024/a.csv`. What a copy into a folder keeps. */
   relativePath?: string;
-  /** A chunk belongs to its receiver. */
+  /** Its producer never touches a chunk again. */
   open(range?: Range): AsyncIterable<Uint8Array>;
+}
+
+/** How files are to be read as rows, where the definition says so; the rest is told from each file. */
+export interface Reading {
+  format?: FormatChoice;
+  /** Files whose columns differ: refused, or all columns of all files. */
+  schema?: 'strict' | 'union';
+  /** Names of extra columns for each row's file and its time of modification. */
+  fileColumn?: string;
+  modifiedColumn?: string;
+  /** Only these columns, in this order. */
+  columns?: readonly string[];
 }
 
 export interface FileStream {
   kind: 'files';
   files: AsyncIterable<FileItem>;
+  /** Set by the task that reads, used by the engine when a later task wants rows. */
+  reading?: Reading;
 }
 
 export type Stream = RowStream | FileStream;
@@ -115,8 +131,11 @@ export type Credential = Record<string, Secret>;
 
 export interface CredentialStore {
   readonly name: string;
-  /** The credential kept under `name` (a connection's EID or alias), or undefined when there is none. */
-  get(name: string, o: CallOptions): Promise<StoredCredential | undefined>;
+  /**
+   * The credential kept under `name` (a connection's EID or alias), or undefined when there is none. `fields`: the
+   * connection's secret fields, for a store that keeps each field under a name of its own (env).
+   */
+  get(name: string, o: CallOptions & { fields?: readonly string[] }): Promise<StoredCredential | undefined>;
   /** With `ifVersion`, refused with CREDENTIAL_CHANGED when another writer was first. */
   put?(name: string, credential: Credential, o: CallOptions & { ifVersion?: string }): Promise<void>;
   remove?(name: string, o: CallOptions): Promise<void>;
@@ -198,19 +217,25 @@ export interface QueryOptions extends CallOptions {
 }
 
 export interface Request {
-  method: string;
+  /** Absent: the connection's own, else POST with a body and GET without. */
+  method?: string;
   /** Relative to the connection's base URL, or absolute on one of its allowed hosts. */
   url: string;
   query?: Record<string, Value>;
   headers?: Record<string, string>;
   /** Bytes or text as is; anything else as JSON. */
   body?: Value;
+  /** Answers that are no failure besides 200 to 299. */
+  statuses?: readonly number[];
 }
 
 export interface Response {
   status: number;
+  /** By lower-case name. */
   headers: Record<string, string>;
+  /** After redirects. */
   url: string;
+  /** Decoded. Read it, or end its iteration: until then it holds a connection to the server. */
   body: AsyncIterable<Uint8Array>;
 }
 
@@ -265,7 +290,7 @@ export type Connection<K extends Capability = Capability> = Pick<Operations, K> 
 export type AnyConnection = Partial<Operations> & Pick<Connection<never>, 'verify' | 'close'>;
 
 export interface ConnectorContext {
-  /** How the user names the connection, for errors and the paths of files; empty for files and URLs without one. */
+  /** How the user names the connection, for errors and the paths of files. */
   readonly name: string;
   /** Asked again after a 401, so that a rotated secret needs no restart. */
   credential(): Promise<Credential>;
@@ -277,6 +302,8 @@ export interface ConnectorContext {
 export interface Connector<Config = never, K extends Capability = Capability> {
   readonly name: string;
   readonly capabilities: readonly K[];
+  /** What `write` takes: files (storage), rows (databases, APIs); nothing where it cannot write. */
+  readonly stores: 'files' | 'rows' | 'nothing';
   /** No I/O. */
   open(config: Config, context: ConnectorContext): Connection<K>;
 }
@@ -285,6 +312,7 @@ export interface Connector<Config = never, K extends Capability = Capability> {
 export interface AnyConnector {
   readonly name: string;
   readonly capabilities: readonly Capability[];
+  readonly stores: 'files' | 'rows' | 'nothing';
   open(config: never, context: ConnectorContext): AnyConnection;
 }
 
@@ -325,6 +353,8 @@ export interface Log {
 export interface Evaluator {
   /** Throws a failure that names the expression. */
   (row: Row): Value;
+  /** The type of what it gives, where that is known before the first row. */
+  readonly type?: ColumnType;
 }
 
 export interface TaskContext extends CallOptions {
@@ -341,16 +371,22 @@ export interface TaskContext extends CallOptions {
   template(value: Value, pointer: string, columns?: readonly Column[]): Evaluator;
   /** The connection and the path inside it that a path of the language means. */
   resolve(path: string, connection?: string): Promise<Target>;
-  /** Rows of any stream: files are decoded by their format. */
-  rows(stream: Stream, format?: FormatChoice): Promise<RowStream>;
-  /** Files of any stream: rows are encoded, in the format the path or the choice says. */
-  files(stream: Stream, path: string, format?: FormatChoice, continued?: boolean): FileStream;
+  /** Rows of any stream: files are decoded by what the stream, or else each file, says of their format. */
+  rows(stream: Stream): Promise<RowStream>;
+  /** Whether a file's bytes are already what a file at `path`, or in the chosen format, should hold. */
+  sameBytes(file: FileItem, reading: Reading | undefined, path: string, format?: FormatChoice): boolean;
+  /** One file with these rows, in the format that its path or the choice says; `continued`: after rows that are there. */
+  encode(rows: RowStream, path: string, format?: FormatChoice, o?: { continued?: boolean }): FileItem;
   /** Work that goes on while the output is pulled; the run waits for it and fails with it. */
   background(work: Promise<unknown>): void;
   /** Resolves once every writer of the stage has staged what it has. */
   beforeCommit(): Promise<void>;
   /** Adds to the task's line in the report and to the progress. */
   count(figures: { rows?: number; bytes?: number; files?: number; rejected?: number }): void;
+  /** Counts and reports a row that was refused. */
+  reject(rejected: { position: number; reason: string }): void;
+  /** Ends the run as done. */
+  exit(message?: string): never;
   /** The task's result for `tasks.<id>` in later expressions. */
   result(value: Value): void;
   /** Bytes for the run's stdout, bytes from its stdin. */
@@ -361,6 +397,7 @@ export interface TaskContext extends CallOptions {
 export interface Target {
   connection: AnyConnection;
   connector: string;
+  stores: 'files' | 'rows' | 'nothing';
   /** Inside the connection. */
   path: string;
   /** As the user would write it. */
@@ -368,7 +405,7 @@ export interface Target {
 }
 
 /** As in the definition: a name, or a name with options. */
-export type FormatChoice = string | ({ name: string } & Record<string, unknown>);
+export type FormatChoice = string | { name: string };
 
 export interface Task<Params> {
   readonly op: string;
@@ -386,16 +423,25 @@ export interface RowTask<Params> {
   step(params: Params, columns: readonly Column[] | undefined, context: TaskContext): RowStep;
 }
 
-export interface RowStep {
+export type RowStep = {
   /** The columns after the step; undefined where they are not known. */
   columns: readonly Column[] | undefined;
-  /** The row to pass on (the same object, changed, or a new one), or undefined to drop it. */
-  apply(row: Row): Row | undefined;
-  /** Instead of `apply`, for a step that makes several rows of one. */
-  expand?(row: Row): readonly Row[];
   /** Asked after each row: true when no further row can pass. */
   done?(): boolean;
-}
+  /** Called after the last row of the input; not when something stopped before it. */
+  end?(): void;
+} & (
+  | {
+      /** The row to pass on (the same object, changed, or a new one), or undefined to drop it. */
+      apply(row: Row): Row | undefined;
+      expand?: undefined;
+    }
+  | {
+      apply?: undefined;
+      /** The rows that one row becomes. */
+      expand(row: Row): readonly Row[];
+    }
+);
 
 export type AnyTask = Task<never> | RowTask<never>;
 

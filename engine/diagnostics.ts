@@ -1,4 +1,6 @@
-// Diagnostics of a definition: their codes, their order, and how they are printed (text, JSON, SARIF).
+// Diagnostics of a definition: their codes, their order, and how they are printed (as text, as SARIF).
+import picocolors from 'picocolors';
+import { excerpt, visible } from './excerpt.ts';
 
 export type Severity = 'error' | 'warning';
 
@@ -44,7 +46,6 @@ export const diagnosticRules = {
   UNKNOWN_OP: 'An op that does not exist.',
   UNKNOWN_CONNECTOR: 'A connector that does not exist.',
   UNKNOWN_FORMAT: 'A format that does not exist.',
-  UNKNOWN_RESOURCE: 'A resource that the connection does not have.',
   OPERATION_PENDING: 'A part of the language that this version cannot run yet.',
   // References
   DUPLICATE_ID: 'Two tasks with one id.',
@@ -53,7 +54,6 @@ export const diagnosticRules = {
   LATER_TASK: 'The id of a task that has not run yet.',
   UNKNOWN_CONNECTION: 'A connection that does not exist.',
   UNKNOWN_PARAM: 'A param that is not declared.',
-  UNUSED_PARAM: 'A param that nothing uses.',
   PARAM_INVALID: 'A param whose default does not fit its own declaration.',
   DISABLED: 'A connection or task that is used and disabled.',
   SECRET_LITERAL: 'A secret in a file.',
@@ -62,7 +62,9 @@ export const diagnosticRules = {
   UNKNOWN_NAME: 'A name that no expression knows.',
   NAME_OUT_OF_SCOPE: 'A name that expressions of this field cannot use.',
   UNKNOWN_FUNCTION: 'A function that expressions do not have.',
-  EXPRESSION_MARKS: 'An expression with marks that the field does not take, or without those it needs.',
+  UNKNOWN_COLUMN: 'A column that the rows do not have.',
+  EXPRESSION_INVALID: 'An expression that can be read and can never be evaluated.',
+  EXPRESSION_MARKS: 'An expression inside of marks in a field that is an expression by itself.',
   // Streams and paths
   NO_INPUT: 'A task that takes a stream and has none.',
   NO_OUTPUT: 'Input from a task that gives none.',
@@ -76,7 +78,6 @@ export const diagnosticRules = {
   PATH_NOT_FOUND: 'A local file that does not exist.',
   PATH_IS_FOLDER: 'A folder where a file is needed.',
   CAPABILITY_MISSING: 'Something that the connector cannot do.',
-  FOLDER_MISSING: 'A local folder that does not exist.',
 } as const;
 
 export type DiagnosticCode = keyof typeof diagnosticRules;
@@ -110,15 +111,40 @@ export function countDiagnostics(diagnostics: readonly Diagnostic[]): string {
   return parts.join(' and ');
 }
 
-// ---- JSON and SARIF -----------------------------------------------------------------------------------------
+// ---- Text ---------------------------------------------------------------------------------------------------
 
-/** An array of diagnostics, two spaces deep, with a line end. */
-export function formatJson(diagnostics: readonly Diagnostic[]): string {
-  return `${JSON.stringify(diagnostics, null, 2)}\n`;
+export interface TextOptions {
+  /** A line of a file, from 1, without its line end and with secrets hidden; undefined where there is none. */
+  line(file: string, line: number): string | undefined;
+  colour?: boolean;
 }
 
+/** One block for each diagnostic, each with a line end. The first line of a block is `file:line:col CODE message`. */
+export function formatDiagnostics(diagnostics: readonly Diagnostic[], options: TextOptions): string {
+  const colours = picocolors.createColors(options.colour === true);
+  return diagnostics
+    .map((each) => {
+      const paint = each.severity === 'error' ? colours.red : colours.yellow;
+      const place = visible(`${each.file}:${each.line}:${each.col}`);
+      const warning = each.severity === 'warning' ? 'warning: ' : '';
+      let text = `${colours.bold(place)} ${paint(each.code)} ${warning}${visible(each.message)}\n`;
+      const line = options.line(each.file, each.line);
+      if (line !== undefined) {
+        const { shown, before, marked } = excerpt(line, each.col, each.endCol);
+        const number = String(each.line);
+        text += `${colours.dim(`  ${number} |`)} ${shown}\n`;
+        text += `${colours.dim(`  ${' '.repeat(number.length)} |`)} ${' '.repeat(before)}${paint('^'.repeat(marked))}\n`;
+      }
+      if (each.help !== undefined) text += `  ${colours.dim('=')} ${visible(each.help)}\n`;
+      return text;
+    })
+    .join('');
+}
+
+// ---- SARIF --------------------------------------------------------------------------------------------------
+
 /** A SARIF 2.1.0 log with one run, for code scanning services. */
-export function formatSarif(diagnostics: readonly Diagnostic[], version: string): string {
+export function formatSarif(diagnostics: readonly Diagnostic[], version?: string): object {
   const codes = [...new Set(diagnostics.map(({ code }) => code))].sort();
   const rules = codes.map((code) => ({ id: code, shortDescription: { text: diagnosticRules[code] } }));
   const results = diagnostics.map((each) => ({
@@ -135,12 +161,12 @@ export function formatSarif(diagnostics: readonly Diagnostic[], version: string)
       },
     ],
   }));
-  const log = {
+  const driver = { name: 'Pipewright', ...(version === undefined ? {} : { version }), rules };
+  return {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
-    runs: [{ tool: { driver: { name: 'Pipewright', version, rules } }, columnKind: 'utf16CodeUnits', results }],
+    runs: [{ tool: { driver }, columnKind: 'utf16CodeUnits', results }],
   };
-  return `${JSON.stringify(log, null, 2)}\n`;
 }
 
 function artifactUri(file: string): string {

@@ -40,14 +40,15 @@ const catalogue = {
     fault: 'input',
     message: '{path}:{line}: {found} where the header has {expected}; mend the file, or say `ragged: pad` or `ragged: skip` in its format',
   },
-  COLUMN_UNKNOWN: { fault: 'input', message: '{where}: there is no column "{column}"{hint}' },
+  COLUMN_UNKNOWN: { fault: 'input', message: '{where}: there is no column "{column}"{record}{hint}' },
+  COLUMN_TWICE: { fault: 'input', message: '{where}: the column "{column}" would be there twice{record}; {hint}' },
   COLUMNS_DIFFER: { fault: 'input', message: '{path}: its columns differ from those of {first}: {difference}; say `schema: union` to read both' },
   COLUMN_APPEARED: {
     fault: 'input',
     message: '{path}: record {position} has a column "{column}" that the first ones had not; name the columns with a select task before the write',
   },
-  VALUE_INVALID: { fault: 'input', message: '{where}: {value} is not {expected}' },
-  VALUE_LOSSY: { fault: 'input', message: '{where}: {value} does not fit {target} without loss; say `lossy: allow` to let it' },
+  VALUE_INVALID: { fault: 'input', message: '{where}: {value} is not {expected}{record}' },
+  VALUE_LOSSY: { fault: 'input', message: '{where}: {value} does not fit {target} without loss{record}; say `lossy: allow` to let it' },
   RECORD_INVALID: { fault: 'input', message: 'record {position}: {reason}' },
   TARGET_EXISTS: { fault: 'input', message: '{path} is already there and the mode is `create`; remove it, or say `mode: replace`' },
   ARCHIVE_UNSAFE: { fault: 'input', message: '{path}: the entry "{entry}" {reason}' },
@@ -55,6 +56,7 @@ const catalogue = {
 
   // Files and machines
   NOT_FOUND: { fault: 'input', message: '{path} is not there{hint}' },
+  FOLDER_NOT_EMPTY: { fault: 'input', message: '{path} is a folder with something in it; delete that first, with the pattern {path}/**' },
   PERMISSION_DENIED: { fault: 'connection', message: '{path}: permission denied{hint}' },
   DISK_FULL: { fault: 'remote', message: '{path}: no space left on the disk; nothing of it was kept' },
   IO_FAILED: { fault: 'remote', message: '{path}: {reason}' },
@@ -76,6 +78,29 @@ const catalogue = {
   CREDENTIAL_REFUSED: { fault: 'connection', message: '{connection}: the credential was refused: {reason}' },
   CREDENTIAL_MISSING: { fault: 'connection', message: '{connection}: no value for {fields}{hint}' },
   CREDENTIAL_CHANGED: { fault: 'connection', retry: true, message: 'the credential "{name}" was changed by someone else meanwhile' },
+  CREDENTIAL_NAME_INVALID: {
+    fault: 'connection',
+    message: '"{name}" cannot name a credential: use up to 128 letters, digits, ".", "_" and "-", and begin and end with a letter or digit',
+  },
+  CREDENTIAL_TOO_LARGE: { fault: 'connection', message: 'the credential "{name}" has {bytes} bytes and {store} takes {limit}; keep it in the `file` store' },
+  SECRET_MISSING: { fault: 'connection', message: 'secret("{name}") is not in {stores}{hint}' },
+  STORE_UNKNOWN: { fault: 'definition', message: 'there is no credential store "{name}"; the stores are {known}' },
+  STORE_OPTION_INVALID: { fault: 'definition', message: 'the credential store {store}: {reason}' },
+  STORE_READ_ONLY: { fault: 'connection', message: 'nothing can be kept in {stores}; name a store that can be written, such as `credentials: file`' },
+  STORE_UNAVAILABLE: { fault: 'connection', message: '{store} cannot be used: {reason}{hint}' },
+  STORE_LOCKED: { fault: 'connection', message: '{store} is locked: {reason}{hint}' },
+  STORE_DENIED: { fault: 'connection', message: '{store} refused {what} (403): {reason}' },
+  STORE_UNREACHABLE: { fault: 'connection', retry: true, message: '{store} does not answer: {reason}; look at its address and at the network' },
+  STORE_FAILED: { fault: 'connection', message: '{store}: {reason}' },
+  STORE_BUSY: { fault: 'connection', retry: true, message: '{path} is being written by others for {seconds} s already; try again, or remove {path}.lock if nothing is running' },
+  STORE_EXPOSED: { fault: 'connection', message: '{path} can be read by other users (mode {mode}); `chmod 600 {path}` makes it yours alone' },
+  STORE_CORRUPT: { fault: 'connection', message: '{path} is damaged: {reason}; restore it from a backup, or move it away and add the credentials again' },
+  STORE_TOO_NEW: { fault: 'connection', message: '{path} was written by a newer version of Pipewright (its layout is {version}, this one knows {known}); update Pipewright' },
+  PASSPHRASE_MISSING: {
+    fault: 'connection',
+    message: '{path} is encrypted and there is no passphrase; set PIPE_PASSPHRASE, or name a file that holds it with `passphrase_file`',
+  },
+  PASSPHRASE_WRONG: { fault: 'connection', message: 'the passphrase does not open {path}; the one from {source} is not the one it was made with' },
   CONNECTION_DISABLED: { fault: 'connection', message: '{connection} is disabled; `pipe connections enable {connection}` makes it usable again' },
 
   // The run
@@ -169,5 +194,8 @@ export function exitCode(error: Failure): number {
 }
 
 function fill(message: string, data: Data): string {
-  return message.replace(/\{(\w+)\}/g, (_, name: string) => (data[name] === undefined ? '' : String(data[name])));
+  // `{path}:{line}` is the path alone where there are no lines.
+  return message.replace(/(:?)\{(\w+)\}/g, (_, colon: string, name: string) =>
+    data[name] === undefined ? '' : `${colon}${String(data[name])}`,
+  );
 }

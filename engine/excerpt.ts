@@ -1,38 +1,8 @@
-// Diagnostics as text: the message line, the source line and a caret under the mistake.
-import picocolors from 'picocolors';
-import type { Diagnostic } from './diagnostics.ts';
-
-export interface TextOptions {
-  /** A line of a file, from 1, without its line end and with secrets hidden; undefined where there is none. */
-  line(file: string, line: number): string | undefined;
-  colour?: boolean;
-}
+// A source line with a mark under a part of it, as it can be shown on a terminal.
 
 // Cells of a terminal; a source line that is longer is cut around its caret.
 const widest = 100;
 const tabCells = 4;
-
-/** One block for each diagnostic, each with a line end. The first line of a block is `file:line:col CODE message`. */
-export function formatText(diagnostics: readonly Diagnostic[], options: TextOptions): string {
-  const colours = picocolors.createColors(options.colour === true);
-  return diagnostics
-    .map((each) => {
-      const paint = each.severity === 'error' ? colours.red : colours.yellow;
-      const place = visible(`${each.file}:${each.line}:${each.col}`);
-      const warning = each.severity === 'warning' ? 'warning: ' : '';
-      let text = `${colours.bold(place)} ${paint(each.code)} ${warning}${visible(each.message)}\n`;
-      const line = options.line(each.file, each.line);
-      if (line !== undefined) {
-        const { shown, before, marked } = excerpt(line, each.col, each.endCol);
-        const number = String(each.line);
-        text += `${colours.dim(`  ${number} |`)} ${shown}\n`;
-        text += `${colours.dim(`  ${' '.repeat(number.length)} |`)} ${' '.repeat(before)}${paint('^'.repeat(marked))}\n`;
-      }
-      if (each.help !== undefined) text += `  ${colours.dim('=')} ${visible(each.help)}\n`;
-      return text;
-    })
-    .join('');
-}
 
 /** The part of a line to show, and the cells before and under the mark. */
 export function excerpt(line: string, col: number, endCol: number): { shown: string; before: number; marked: number } {
@@ -64,17 +34,26 @@ export function excerpt(line: string, col: number, endCol: number): { shown: str
   }
   const lead = from > 0 ? '…' : '';
   const tail = to < cells.length ? '…' : '';
-  const shown = lead + cells.slice(from, to).map(({ text }) => text).join('') + tail;
+  const shown =
+    lead +
+    cells
+      .slice(from, to)
+      .map(({ text }) => text)
+      .join('') +
+    tail;
   const marked = Math.max(1, width(first, Math.max(first, Math.min(end, to))));
   return { shown: shown.trimEnd(), before: lead.length + width(from, first), marked };
 }
 
 /** Control characters as symbols, so that a file cannot steer the terminal it is shown on. */
-function visible(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (character) => {
-    const code = character.charCodeAt(0);
-    return code < 0x20 ? String.fromCharCode(0x2400 + code) : '\ufffd';
-  });
+export function visible(text: string): string {
+  return text.replace(
+    /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => {
+      const code = character.charCodeAt(0);
+      return code < 0x20 ? String.fromCharCode(0x2400 + code) : '\ufffd';
+    },
+  );
 }
 
 const zero = /^[\p{Mn}\p{Me}\p{Cf}]$/u;

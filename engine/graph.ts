@@ -17,7 +17,7 @@ export interface GraphNode {
   /** Position in the definition's task list, from 0. */
   index: number;
   op: string;
-  /** The given id, or `<op>-<number>`. */
+  /** The given id, or `<op>_<number>`. */
   id: string;
   /** Positions of the tasks whose output it takes. */
   inputs: number[];
@@ -50,7 +50,7 @@ export function buildGraph(tasks: readonly GraphTask[], shapeOf: (op: string) =>
   tasks.forEach((task, index) => {
     const shape = shapeOf(task.op);
     if (shape === undefined || task.disabled === true) return;
-    const node: GraphNode = { index, op: task.op, id: task.id ?? `${task.op}-${index + 1}`, inputs: [], consumers: [], stage: 0 };
+    const node: GraphNode = { index, op: task.op, id: task.id ?? `${task.op}_${index + 1}`, inputs: [], consumers: [], stage: 0 };
     if (task.from !== undefined) {
       for (const id of [task.from].flat()) {
         const at = byId.get(id);
@@ -74,8 +74,8 @@ export function buildGraph(tasks: readonly GraphTask[], shapeOf: (op: string) =>
   });
 
   assignStages([...nodes.values()], problems);
+  for (const { index, id } of sharingSource([...nodes.values()])) problems.push({ index, kind: 'diamond', about: id });
   for (const node of nodes.values()) {
-    if (sharesSource(node, nodes)) problems.push({ index: node.index, kind: 'diamond', about: node.id });
     if (node.consumers.length === 0 && ['rows', 'files'].includes(shapeOf(node.op)!.yields)) {
       problems.push({ index: node.index, kind: 'unused', about: node.id });
     }
@@ -95,8 +95,12 @@ function yieldsStream(shape: OpShape): boolean {
 function assignStages(nodes: GraphNode[], problems: GraphProblem[]): void {
   const root = new Map<number, number>();
   const find = (index: number): number => {
-    const up = root.get(index)!;
-    return up === index ? index : find(up);
+    let at = index;
+    for (let up = root.get(at)!; up !== at; up = root.get(at)!) {
+      root.set(at, root.get(up)!);
+      at = up;
+    }
+    return at;
   };
   for (const node of nodes) {
     root.set(node.index, node.index);
@@ -116,20 +120,22 @@ function assignStages(nodes: GraphNode[], problems: GraphProblem[]): void {
   }
 }
 
-/** Whether two of a task's inputs come from one source: a bounded tee would wait for itself. */
-function sharesSource(node: GraphNode, nodes: Map<number, GraphNode>): boolean {
-  if (node.inputs.length < 2) return false;
-  const seen = new Set<number>();
-  for (const input of node.inputs) {
-    const above = ancestors(input, nodes);
-    for (const index of above) if (seen.has(index)) return true;
-    for (const index of above) seen.add(index);
-  }
-  return false;
-}
-
-function ancestors(index: number, nodes: Map<number, GraphNode>): Set<number> {
-  const found = new Set([index]);
-  for (const input of nodes.get(index)!.inputs) for (const above of ancestors(input, nodes)) found.add(above);
-  return found;
+/** The tasks, two of whose inputs come from one source: a bounded tee would wait for itself. */
+function sharingSource(nodes: readonly GraphNode[]): GraphNode[] {
+  const sources = new Map<number, ReadonlySet<number>>();
+  return nodes.filter(({ index, inputs }) => {
+    const [first, ...others] = inputs.map((input) => sources.get(input)!);
+    if (first === undefined || others.length === 0) {
+      sources.set(index, first ?? new Set([index]));
+      return false;
+    }
+    const all = new Set(first);
+    let size = first.size;
+    for (const other of others) {
+      for (const source of other) all.add(source);
+      size += other.size;
+    }
+    sources.set(index, all);
+    return all.size < size;
+  });
 }

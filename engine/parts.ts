@@ -1,5 +1,5 @@
 // What the engine is put together from: tasks, formats, connectors and stores, each found by name and loaded when needed.
-import type { AnyTask, Connector } from './contracts.ts';
+import type { AnyConnector, AnyTask } from './contracts.ts';
 import type { FormatRegistry } from './formats.ts';
 import type { OpShape } from './graph.ts';
 
@@ -11,5 +11,5 @@ export interface Parts {
   /** What each op takes and gives, known without loading it. */
   shapes: Readonly<Record<string, OpShape>>;
   formats: FormatRegistry;
-  connectors: Lazy<Connector<never>>;
+  connectors: Lazy<AnyConnector>;
 }

@@ -29,10 +29,15 @@ export function splitPath(text: string): Path {
   if (prefix) return inConnection(text, prefix[1]!, text.slice(prefix[0].length));
   if (text.startsWith('/')) {
     const end = text.indexOf('/', 1);
-    return end < 0 ? inConnection(text, text.slice(1), '') : inConnection(text, text.slice(1, end), text.slice(end + 1));
+    return end < 0
+      ? inConnection(text, text.slice(1), '')
+      : inConnection(text, text.slice(1, end), text.slice(end + 1));
   }
   if (text === '~' || text.startsWith('~/')) {
-    throw invalid(text, 'starts with ~, which only a shell knows; write the folder in full, as in file:///home/me/a.csv');
+    throw invalid(
+      text,
+      'starts with ~, which only a shell knows; write the folder in full, as in file:///home/me/a.csv',
+    );
   }
   return { kind: 'local', path: text };
 }
@@ -55,7 +60,10 @@ function splitUrl(text: string): Path {
   if (!URL.canParse(text)) throw invalid(text, 'is not a URL that can be read');
   const { username, password } = new URL(text);
   if (username !== '' || password !== '') {
-    throw invalid(withoutLogin(text), 'has a user name or password in it; make a connection with connector http and write /its-alias/…');
+    throw invalid(
+      withoutLogin(text),
+      'has a user name or password in it; make a connection with connector http and write /its-alias/…',
+    );
   }
   return { kind: 'url', url: text };
 }
@@ -71,7 +79,8 @@ function splitFileUrl(text: string): Path {
 }
 
 function inConnection(text: string, name: string, path: string): Path {
-  if (name === '') throw invalid(text, 'has no connection between its first two slashes; a file of this machine is file:///…');
+  if (name === '')
+    throw invalid(text, 'has no connection between its first two slashes; a file of this machine is file:///…');
   if (hasPattern(name)) throw invalid(text, 'has a pattern where its connection stands; name one connection');
   const parts = path.split('/').filter((part) => part !== '.');
   if (parts.includes('..')) throw invalid(text, 'goes up with ".."; write the path from the root of the connection');
@@ -102,7 +111,10 @@ export function splitPattern(pattern: string): { base: string; rest: string } {
   let plain = parts.findIndex(hasPattern);
   if (plain < 0) plain = parts.length - 1;
   const base = parts.slice(0, plain).join('/');
-  return { base: withoutEscapes(base === '' && pattern.startsWith('/') ? '/' : base), rest: parts.slice(plain).join('/') };
+  return {
+    base: withoutEscapes(base === '' && pattern.startsWith('/') ? '/' : base),
+    rest: parts.slice(plain).join('/'),
+  };
 }
 
 /** The path that a text without a pattern means: its backslashes undone. */
@@ -112,7 +124,8 @@ export function withoutEscapes(path: string): string {
 
 /** A test of whole paths against a pattern. As in a shell, `*` and `?` pass over names that start with a dot. */
 export function matcher(pattern: string): (path: string) => boolean {
-  const parts = pattern.split('/');
+  // Two `**` in a row mean what one means, and take much longer.
+  const parts = pattern.split('/').filter((part, index, all) => part !== '**' || all[index + 1] !== '**');
   let source = '';
   parts.forEach((part, index) => {
     const last = index === parts.length - 1;

@@ -7,9 +7,11 @@ export interface FusedStep {
   step: RowStep;
   /** Called after each batch with the rows that came out of this step. */
   count(rows: number): void;
+  /** Told of an error of the step; gives the error to throw. */
+  blame?(error: unknown): unknown;
 }
 
-/** A batch through all steps: appends what comes out, adds to `counts`, and keeps `at[0]` on the row being worked on. */
+/** A batch through all steps: appends what comes out, adds to `counts`, and keeps `at` on the row and the step at work. */
 type Pass = (rows: readonly Row[], out: Row[], counts: number[], at: Int32Array) => void;
 
 interface Fused {
@@ -32,10 +34,15 @@ export function addStep(stream: RowStream, step: FusedStep): RowStream {
   return result;
 }
 
+/** Whether a stream is what `addStep` gave. */
+export function isFused(stream: object): boolean {
+  return fusedStreams.has(stream as RowStream);
+}
+
 async function* runSteps({ source, steps }: Fused): AsyncGenerator<Batch> {
   const pass = compilePass(steps.map(({ step }) => step));
   const counts = new Array<number>(steps.length).fill(0);
-  const at = new Int32Array(1);
+  const at = new Int32Array(2);
   let before = 0;
   if (steps.some(({ step }) => step.done?.() === true)) return;
   for await (const batch of source.batches) {
@@ -43,7 +50,8 @@ async function* runSteps({ source, steps }: Fused): AsyncGenerator<Batch> {
     try {
       pass(batch.rows, out, counts, at);
     } catch (error) {
-      throw withRecord(error, before + at[0]! + 1);
+      const located = withRecord(error, before + at[0]! + 1);
+      throw steps[at[1]!]!.blame?.(located) ?? located;
     }
     before += batch.rows.length;
     for (let i = 0; i < steps.length; i++) {
@@ -64,10 +72,10 @@ function compilePass(steps: readonly RowStep[]): Pass {
   const close: string[] = [];
   steps.forEach((step, i) => {
     if (step.expand !== undefined) {
-      open.push(`for (const r${i + 1} of s${i}.expand(r${i})) {`, `counts[${i}]++;`);
+      open.push(`at[1] = ${i};`, `for (const r${i + 1} of s${i}.expand(r${i})) {`, `counts[${i}]++;`);
       close.unshift('}');
     } else {
-      open.push(`const r${i + 1} = s${i}.apply(r${i});`, `if (r${i + 1} !== undefined) {`, `counts[${i}]++;`);
+      open.push(`at[1] = ${i};`, `const r${i + 1} = s${i}.apply(r${i});`, `if (r${i + 1} !== undefined) {`, `counts[${i}]++;`);
       close.unshift('}');
     }
     // A full limit ends the batch at once, so that no row after it is looked at.

@@ -2,23 +2,22 @@
 
 const longestName = 80;
 
-/** The known names nearest to `name`, best first, at most `most`; empty when none is near. */
+/** The known names nearest to `name`, all at the same distance, at most `most`; empty when none is near. */
 export function nearest(name: string, known: Iterable<string>, most = 3): string[] {
   if (name.length > longestName) return [];
-  const bound = name.length < 3 ? 1 : Math.min(3, Math.floor(name.length / 3) + 1);
   const plain = folded(name);
-  const found: { candidate: string; distance: number }[] = [];
+  // One edit in a short name, up to three in a long one.
+  let bound = Math.min(3, 1 + Math.floor(name.length / 5));
+  let found: string[] = [];
   for (const candidate of new Set(known)) {
     if (candidate === name || candidate.length > longestName) continue;
     const distance = distanceOf(plain, folded(candidate), bound);
-    if (distance <= bound && distance < candidate.length) found.push({ candidate, distance });
+    if (distance > bound || distance >= candidate.length) continue;
+    if (distance < bound) found = [];
+    bound = distance;
+    found.push(candidate);
   }
-  found.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1));
-  const best = found[0]?.distance ?? 0;
-  return found
-    .filter(({ distance }) => distance <= best + 1)
-    .slice(0, most)
-    .map(({ candidate }) => candidate);
+  return found.sort().slice(0, most);
 }
 
 /** `; did you mean "rows"?`, or nothing. Fits at the end of a sentence and into the `{hint}` of an error. */
@@ -60,7 +59,8 @@ function distanceOf(a: string, b: string, bound: number): number {
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1];
       let cost = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, beforeLast[j - 2]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, beforeLast[j - 2]! + 1);
       row.push(cost);
       least = Math.min(least, cost);
     }

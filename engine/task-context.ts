@@ -1,7 +1,7 @@
 // What a running task is given: its connections, codecs, expressions, and the places its figures go.
 import type { Barrier } from './barrier.ts';
 import type { Codecs } from './codecs.ts';
-import type { Column, Evaluator, FormatChoice, RowStream, Stream, Target, TaskContext, TaskFigures, Value } from './contracts.ts';
+import type { Column, Evaluator, Log, RowStream, Stream, Target, TaskContext, TaskFigures, Value } from './contracts.ts';
 import type { Events } from './events.ts';
 import { compileExpression, compileTemplate, type Scope } from './scope.ts';
 import type { PlannedTask } from './plan.ts';
@@ -20,10 +20,11 @@ export interface ContextParts {
   events: Events;
   scope: Scope;
   codecs: Codecs;
+  rows(stream: Stream): Promise<RowStream>;
   barrier: Barrier;
   figures: TaskFigures;
   inputs: ReadonlyMap<string, Stream>;
-  open(path: string, connection: string | undefined): Promise<Target>;
+  open(path: string, connection: string | undefined, log: Log): Promise<Target>;
   background(work: Promise<unknown>): void;
   setResult(value: Value): void;
   stdout: (chunk: Uint8Array) => Promise<void>;
@@ -36,19 +37,21 @@ export function createTaskContext(parts: ContextParts): TaskContext {
   const where = (pointer: string) => `task ${task.index + 1} (${task.op})${pointer === '' ? '' : ` ${pointer.slice(1).replaceAll('/', '.')}`}`;
   const log = (level: 'debug' | 'info' | 'warn') => (message: string, data?: Record<string, unknown>) =>
     events.emit({ type: 'log', level, message, index: task.index, ...(data === undefined ? {} : { data }) });
+  const logs: Log = { debug: log('debug'), info: log('info'), warn: log('warn') };
   return {
     signal: parts.signal,
     task: who,
-    log: { debug: log('debug'), info: log('info'), warn: log('warn') },
+    log: logs,
     consumed: task.consumers.length > 0,
     inputs: parts.inputs,
     expression: (source: string, pointer: string, columns?: readonly Column[]): Evaluator =>
       compileExpression(source, { where: where(pointer), scope, ...(columns === undefined ? {} : { columns }) }),
     template: (value: Value, pointer: string, columns?: readonly Column[]): Evaluator =>
       compileTemplate(value, { where: where(pointer), scope, ...(columns === undefined ? {} : { columns }) }),
-    resolve: parts.open,
-    rows: (stream, format, options) => parts.codecs.rows(stream, format, options, parts.signal),
-    files: (stream, path, format, continued) => parts.codecs.files(stream, path, format, continued, parts.signal),
+    resolve: (path, connection) => parts.open(path, connection ?? task.definition.connection, logs),
+    rows: parts.rows,
+    sameBytes: parts.codecs.sameBytes,
+    encode: (rows, path, format, o) => parts.codecs.encode(rows, path, format, o?.continued === true),
     background: parts.background,
     beforeCommit: () => parts.barrier.arrive(task.index),
     count(added) {

@@ -16,7 +16,7 @@ export function tee<S extends Stream>(stream: S, branches: number, signal: Abort
   }
   const share = (file: FileItem, readers: number) => shareFile(file, readers, signal);
   const split = splitSource(stream.files, branches, signal, share, leave);
-  return split.map((files) => ({ kind: 'files', files: leavingFiles(files) }) as Stream as S);
+  return split.map((files) => ({ ...stream, files: leavingFiles(files) }));
 }
 
 /** One value for each of the readers. */

@@ -14,12 +14,15 @@ export interface ScalarText {
  */
 export function scalarOffsets({ raw, value, style }: ScalarText): number[] {
   const offsets: number[] = [];
-  const indent = style === 'block' ? blockIndent(raw) : 0;
+  const indent = style === 'block' ? blockIndent(raw, value) : 0;
+  // In a block, a line with more blanks than the indentation is text; in flow scalars blanks around line ends are not.
+  const lineEnds =
+    style === 'block' ? new RegExp(`(?:\\r?\\n {0,${indent}}(?=\\r?\\n|$))*\\r?\\n`, 'y') : /[ \t]*\r?\n[ \t\r\n]*/y;
   let at = style === 'plain' ? 0 : style === 'block' ? firstContent(raw, indent) : 1;
   let i = 0;
   while (i < value.length) {
     if (style === 'double') at = skipLineContinuation(raw, at);
-    const breaks = breaksAt(raw, at, style);
+    const breaks = breaksAt(raw, at, lineEnds);
     if (breaks !== undefined && isBlank(value[i]!)) {
       // Either every line end stands for itself, or the first one of a run was folded away; a single one became a space.
       let run = 1;
@@ -30,7 +33,8 @@ export function scalarOffsets({ raw, value, style }: ScalarText): number[] {
       at = style === 'block' ? skipIndent(raw, breaks.next, indent) : breaks.next;
       continue;
     }
-    const { length, units } = style === 'double' && raw[at] === '\\' ? escapeAt(raw, at) : { length: width(raw, at, style), units: 1 };
+    const { length, units } =
+      style === 'double' && raw[at] === '\\' ? escapeAt(raw, at) : { length: width(raw, at, style), units: 1 };
     for (let n = 0; n < units && i < value.length; n++, i++) offsets.push(at);
     at += length;
   }
@@ -43,11 +47,10 @@ const width = (raw: string, at: number, style: ScalarText['style']): number =>
 
 const isBlank = (character: string): boolean => character === ' ' || character === '\n';
 
-/** The line ends that begin at `at` (in flow scalars after blanks), and where the text goes on. */
-function breaksAt(raw: string, at: number, style: ScalarText['style']): { ends: number[]; next: number } | undefined {
-  const run = style === 'block' ? /(?:\r?\n[ ]*(?=\r?\n|$))*\r?\n/y : /[ \t]*\r?\n[ \t\r\n]*/y;
-  run.lastIndex = at;
-  const match = run.exec(raw);
+/** The line ends that begin at `at`, and where the text goes on. */
+function breaksAt(raw: string, at: number, lineEnds: RegExp): { ends: number[]; next: number } | undefined {
+  lineEnds.lastIndex = at;
+  const match = lineEnds.exec(raw);
   if (match === null) return undefined;
   const ends: number[] = [];
   for (let n = 0; n < match[0].length; n++) if (match[0][n] === '\n') ends.push(at + n);
@@ -68,13 +71,11 @@ function escapeAt(raw: string, at: number): { length: number; units: number } {
   return { length: 2 + digits, units: code > 0xffff ? 2 : 1 };
 }
 
-function blockIndent(raw: string): number {
-  const lines = raw.split('\n').slice(1);
-  const explicit = /^[|>][+-]?([1-9])/.exec(raw);
-  const indents = lines.filter((line) => line.trim() !== '').map((line) => /^ */.exec(line)![0].length);
-  const first = indents[0] ?? 0;
-  // With an explicit indentation the parent's is not known here; the least one of the text is right but for all-indented text.
-  return explicit === null ? first : Math.min(...indents, Number.POSITIVE_INFINITY) === Number.POSITIVE_INFINITY ? 0 : Math.min(...indents);
+/** What every line of a block is indented by: the blanks before its first text in the file less those in the value. */
+function blockIndent(raw: string, value: string): number {
+  const inFile = /\n( *)[^ \r\n]/.exec(raw)?.[1]?.length ?? 0;
+  const inValue = /(?:^|\n)( *)[^ \n]/.exec(value)?.[1]?.length ?? 0;
+  return Math.max(0, inFile - inValue);
 }
 
 function firstContent(raw: string, indent: number): number {

@@ -63,12 +63,14 @@ export function createLines(text: string): Lines {
   };
 }
 
-const secretKey =
-  /((?:password|passwd|passphrase|secret|token|api_?key|private_?key|access_?key|credential)s?(?:_\w+)?["']?\s*[:=]\s*)(\S.*)$/i;
+const name =
+  '[\\w-]*(?:password|passphrase|secret|token|api_?key|private_?key|access_?key|credential|authorization)[\\w-]*';
+const inBlock = new RegExp(`^([\\s-]*["']?${name}["']?\\s*:\\s+)(.+)$`, 'i');
+const inFlow = new RegExp(`([\\s{,"']${name}["']?\\s*:\\s*)("(?:[^"\\\\]|\\\\.)*"?|'[^']*'?|[^\\s,}"'][^,}]*)`, 'gi');
 
-// Where a file cannot be read as YAML, nothing but the key's name tells that a value is a secret.
+// Where a file is not valid, often nothing but a key's name tells that its value is a secret.
 function hideLikelySecret(line: string): string {
-  return line.replace(secretKey, (whole, key: string, value: string) =>
-    /^["']?\$\{[^}]*\}["']?,?$/.test(value) ? whole : key + value.replace(/[^\s{}[\],]/g, '•'),
-  );
+  const mask = (whole: string, key: string, value: string) =>
+    value.includes('${') ? whole : key + '•'.repeat(value.length);
+  return /[{"]/.test(line) ? line.replace(inFlow, mask).replace(inBlock, mask) : line.replace(inBlock, mask);
 }

@@ -37,6 +37,7 @@ export async function* decodeText(
   };
 
   for await (const chunk of bytes) {
+    context.signal.throwIfAborted();
     let buffer = asBuffer(chunk);
     if (carry !== undefined) buffer = Buffer.concat([carry, buffer]);
     carry = undefined;
@@ -67,13 +68,14 @@ export async function* decodeText(
 
 /**
  * The bytes of a text. A chunk may end inside a surrogate pair. Fails with VALUE_LOSSY on a character that the encoding
- * does not have and on half a pair. `bom` puts a byte order mark first, also before no text at all.
+ * does not have and on half a pair. `bom` puts a byte order mark first, also before no text at all, but not where what is
+ * written is `continued`.
  */
 export async function* encodeText(
   chunks: AsyncIterable<string> | Iterable<string>,
   encoding: string | undefined,
   bom: boolean,
-  context: FormatContext,
+  context: FormatContext & { continued?: boolean },
 ): AsyncGenerator<Uint8Array> {
   const named = encoding === undefined ? utf8 : await charsetNamed(encoding);
   const charset = named === 'utf-16' ? utf16le : named;
@@ -86,8 +88,9 @@ export async function* encodeText(
   };
 
   // RFC 2781: text called plain "utf-16" starts with its mark.
-  if (bom || named === 'utf-16') yield encode('\ufeff');
+  if ((bom || named === 'utf-16') && context.continued !== true) yield encode('\ufeff');
   for await (const chunk of chunks) {
+    context.signal.throwIfAborted();
     let text = carry + chunk;
     carry = '';
     if (isHighSurrogate(text.charCodeAt(text.length - 1))) {
@@ -99,6 +102,14 @@ export async function* encodeText(
   if (carry !== '') throw unencodable(charset, carry, context.path);
 }
 
+/** The first bytes of a file as text, to guess its format by: UTF-8, or UTF-16 with its mark. Nothing is refused. */
+export function headText(head: Uint8Array): string {
+  const bytes = asBuffer(head);
+  const charset = guessed.find(({ mark }) => startsWith(bytes, mark)) ?? utf8;
+  const start = startsWith(bytes, charset.mark) ? charset.mark!.length : 0;
+  return new TextDecoder(charset.name).decode(bytes.subarray(start));
+}
+
 /** How many `\n` a text holds. */
 export function countLines(text: string): number {
   let count = 0;
@@ -106,35 +117,39 @@ export function countLines(text: string): number {
   return count;
 }
 
-const longestMark = 3;
+const longestMark = 4;
 
-const marks: { charset: Charset; bytes: readonly number[] }[] = [
-  { charset: utf8, bytes: [0xef, 0xbb, 0xbf] },
-  { charset: utf16le, bytes: [0xff, 0xfe] },
-  { charset: utf16be, bytes: [0xfe, 0xff] },
-];
+const guessed = [utf8, utf16le, utf16be];
 
 function startOf(
   head: Buffer,
   named: Charset | 'utf-16' | undefined,
   path: string,
 ): { charset: Charset; markBytes: number } {
-  const mark = marks.find(({ bytes }) => bytes.every((byte, at) => head[at] === byte));
-  const marked = mark && { charset: mark.charset, markBytes: mark.bytes.length };
-  if (named === undefined || named === utf8) return marked ?? { charset: utf8, markBytes: 0 };
-  if (named === 'utf-16') return marked ?? { charset: utf16le, markBytes: 0 };
-  if (marked === undefined || !named.unicode) return { charset: named, markBytes: 0 };
-  if (marked.charset === named) return marked;
-  const reason = `it starts with the byte order mark of ${marked.charset.name}, so it is not ${named.name}; say \`encoding: ${marked.charset.name}\``;
+  const follow = named === undefined || named === utf8 || named === 'utf-16';
+  const marked = guessed.find(({ mark }) => startsWith(head, mark));
+  if (follow) {
+    const charset = marked ?? (named === 'utf-16' ? utf16le : utf8);
+    return { charset, markBytes: marked?.mark?.length ?? 0 };
+  }
+  if (named.mark === undefined) return { charset: named, markBytes: 0 };
+  if (startsWith(head, named.mark)) return { charset: named, markBytes: named.mark.length };
+  if (marked === undefined) return { charset: named, markBytes: 0 };
+  const reason = `it starts with the byte order mark of ${marked.name}, so it is not ${named.name}; say \`encoding: ${marked.name}\``;
   throw failure('INPUT_ENCODING', { path, line: 1, reason });
 }
 
-function invalidBytes(charset: Charset, piece: Buffer, offset: number, linesBefore: number, path: string) {
+function startsWith(head: Buffer, mark: Buffer | undefined): boolean {
+  return mark !== undefined && head.subarray(0, mark.length).equals(mark);
+}
+
+/** The failure for the first byte of `piece` that is not of the charset; `offset` is of the piece in the file. */
+export function invalidBytes(charset: Charset, piece: Buffer, offset: number, linesBefore: number, path: string) {
   const at = charset.invalidAt(piece);
   const line = linesBefore + countLines(charset.decode(piece.subarray(0, at)) ?? '') + 1;
   const byte = piece[at]!;
   const shown = byte.toString(16).toUpperCase().padStart(2, '0');
-  const cut = at >= charset.boundary(piece);
+  const cut = charset.mark !== undefined && at >= charset.boundary(piece);
   const what = cut ? 'starts a character that is cut off' : `is not valid ${charset.name}`;
   // Windows-1252 puts letters and quotes where Latin-1 has control characters.
   const other = byte >= 0x80 && byte < 0xa0 ? 'windows-1252' : 'latin1';

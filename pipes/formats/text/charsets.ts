@@ -5,8 +5,8 @@ import { didYouMean } from '../../../engine/suggest.ts';
 
 export interface Charset {
   readonly name: string;
-  /** Whether a byte order mark belongs to it. */
-  readonly unicode: boolean;
+  /** Its byte order mark, where it has one. */
+  readonly mark?: Buffer;
   /** How many bytes from the start end with a whole character. */
   boundary(bytes: Buffer): number;
   /** The text, or undefined where a byte is not valid. */
@@ -19,7 +19,7 @@ export interface Charset {
 
 export const utf8: Charset = {
   name: 'utf-8',
-  unicode: true,
+  mark: Buffer.from('\ufeff'),
   boundary(bytes) {
     const end = bytes.length;
     for (let back = 1; back <= 3 && back <= end; back++) {
@@ -30,12 +30,12 @@ export const utf8: Charset = {
     return end;
   },
   decode(bytes) {
-    if (isAscii(bytes)) return bytes.latin1Slice();
-    // By way of UTF-16: several times faster than utf8Slice, which goes character by character.
-    return isUtf8(bytes) ? transcode(bytes, 'utf8', 'ucs2').ucs2Slice() : undefined;
+    if (isAscii(bytes)) return bytes.toString('latin1');
+    // By way of UTF-16: several times faster than toString, which goes character by character.
+    return isUtf8(bytes) ? transcode(bytes, 'utf8', 'ucs2').toString('utf16le') : undefined;
   },
   invalidAt(bytes) {
-    const text = bytes.utf8Slice();
+    const text = bytes.toString('utf8');
     let offset = 0;
     let counted = 0;
     for (let at = text.indexOf('\ufffd'); at !== -1; at = text.indexOf('\ufffd', at + 1)) {
@@ -56,7 +56,7 @@ export const utf16be: Charset = utf16('utf-16be', (bytes) => Buffer.from(bytes).
 function utf16(name: string, toLittleEndian: (bytes: Buffer) => Buffer): Charset {
   return {
     name,
-    unicode: true,
+    mark: toLittleEndian(Buffer.from('\ufeff', 'utf16le')),
     boundary(bytes) {
       const even = bytes.length - (bytes.length % 2);
       if (even === 0) return 0;
@@ -65,11 +65,11 @@ function utf16(name: string, toLittleEndian: (bytes: Buffer) => Buffer): Charset
     },
     decode(bytes) {
       if (bytes.length % 2 === 1) return undefined;
-      const text = toLittleEndian(bytes).ucs2Slice();
+      const text = toLittleEndian(bytes).toString('utf16le');
       return text.isWellFormed() ? text : undefined;
     },
     invalidAt(bytes) {
-      const text = toLittleEndian(bytes.subarray(0, bytes.length - (bytes.length % 2))).ucs2Slice();
+      const text = toLittleEndian(bytes.subarray(0, bytes.length - (bytes.length % 2))).toString('utf16le');
       for (let at = 0; at < text.length; at++) {
         const code = text.codePointAt(at)!;
         if (code >= 0xd800 && code <= 0xdfff) return at * 2;
@@ -83,38 +83,36 @@ function utf16(name: string, toLittleEndian: (bytes: Buffer) => Buffer): Charset
 
 const ascii: Charset = {
   name: 'ascii',
-  unicode: false,
   boundary: (bytes) => bytes.length,
-  decode: (bytes) => (isAscii(bytes) ? bytes.latin1Slice() : undefined),
+  decode: (bytes) => (isAscii(bytes) ? bytes.toString('latin1') : undefined),
   invalidAt: (bytes) => bytes.findIndex((byte) => byte > 0x7f),
   encode: (text) => (/^[\x00-\x7f]*$/.test(text) ? Buffer.from(text, 'latin1') : undefined),
 };
 
 const latin1: Charset = {
   name: 'latin1',
-  unicode: false,
   boundary: (bytes) => bytes.length,
-  decode: (bytes) => bytes.latin1Slice(),
+  decode: (bytes) => bytes.toString('latin1'),
   invalidAt: (bytes) => bytes.length,
   encode: (text) => (/^[\x00-\xff]*$/.test(text) ? Buffer.from(text, 'latin1') : undefined),
 };
 
-const own: Record<string, Charset | 'utf-16'> = {
-  utf8,
-  unicode11utf8: utf8,
-  utf16le,
-  ucs2: utf16le,
-  utf16be,
-  utf16: 'utf-16',
-  ascii,
-  usascii: ascii,
-  latin1,
-  l1: latin1,
-  iso88591: latin1,
-};
+const named = new Map<string, Charset | 'utf-16'>([
+  ['utf8', utf8],
+  ['unicode11utf8', utf8],
+  ['utf16le', utf16le],
+  ['ucs2', utf16le],
+  ['utf16be', utf16be],
+  ['utf16', 'utf-16'],
+  ['ascii', ascii],
+  ['usascii', ascii],
+  ['latin1', latin1],
+  ['l1', latin1],
+  ['iso88591', latin1],
+]);
 
-// Not of text, or (UTF-7) not to be cut into pieces.
-const notOffered = /^(base64|hex|binary|utf7|utf7imap|unicode11utf7)$/;
+// Not of text, or not to be cut into pieces (UTF-7), or guessed by iconv-lite piece by piece (UTF-32 without its order).
+const notOffered = /^(base64|hex|binary|utf7|utf7imap|unicode11utf7|utf32|ucs4)$/;
 
 const common = [
   'utf-8',
@@ -131,17 +129,19 @@ const common = [
 
 /** The charset of a name; `utf-16` is left to the byte order mark. Fails when there is none. */
 export async function charsetNamed(name: string): Promise<Charset | 'utf-16'> {
-  const plain = name.toLowerCase().replace(/[^a-z0-9]/g, '');
-  const found = own[plain];
+  const plain = folded(name);
+  const found = named.get(plain);
   if (found !== undefined) return found;
   const { default: iconv } = await import('iconv-lite');
   if (notOffered.test(plain) || !iconv.encodingExists(name)) {
     const hint = didYouMean(name, common) || `; known are ${common.join(', ')} and those of iconv-lite`;
     throw failure('OPTION_UNSUPPORTED', { what: `the encoding "${name}"`, where: 'this version', hint });
   }
-  return /^(utf|ucs)\W?(32|4)/i.test(name)
-    ? iconvCharset(iconv, name, wholeUnits)
-    : iconvCharset(iconv, name, wholeCharacters);
+  return iconvCharset(iconv, name);
+}
+
+function folded(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
 function wholeUnits(bytes: Buffer): number {
@@ -157,30 +157,33 @@ function wholeCharacters(bytes: Buffer): number {
 
 type Iconv = typeof import('iconv-lite');
 
-function iconvCharset(iconv: Iconv, name: string, boundary: Charset['boundary']): Charset {
-  // Where the encoding has U+FFFD itself, text may hold it as often as the bytes do.
-  const own = iconv.encode('\ufffd', name, { addBOM: false });
-  const hasReplacement = iconv.decode(own, name, { stripBOM: false }) === '\ufffd';
-  const decodeAny = (bytes: Buffer) => iconv.decode(bytes, name, { stripBOM: false });
+function iconvCharset(iconv: Iconv, name: string): Charset {
+  const unicode32 = /^(utf|ucs)32(le|be)$/.test(folded(name));
+  // Only the encodings of all of Unicode have U+FFFD itself; in the tables of the others it marks what is not there.
+  const replaced = iconv.encode('\ufffd', name, { addBOM: false });
+  const decode = (bytes: Buffer): string | undefined => {
+    const text = iconv.decode(bytes, name, { stripBOM: false });
+    if (!text.includes('\ufffd')) return text;
+    return replaced.length === 4 && occurrences(bytes, replaced) >= text.split('\ufffd').length - 1 ? text : undefined;
+  };
   return {
     name,
-    unicode: false,
-    boundary,
-    decode(bytes) {
-      const text = decodeAny(bytes);
-      if (!text.includes('\ufffd')) return text;
-      return hasReplacement && occurrences(bytes, own) >= text.split('\ufffd').length - 1 ? text : undefined;
-    },
+    ...(unicode32 ? { mark: iconv.encode('\ufeff', name, { addBOM: false }) } : {}),
+    boundary: unicode32 ? wholeUnits : wholeCharacters,
+    decode,
     invalidAt(bytes) {
       const decoder = iconv.getDecoder(name, { stripBOM: false });
+      let start = 0;
       for (let at = 0; at < bytes.length; at++) {
-        if (decoder.write(bytes.subarray(at, at + 1))?.includes('\ufffd') === true) return at;
+        const text = decoder.write(bytes.subarray(at, at + 1)) ?? '';
+        if (text.includes('\ufffd')) break;
+        if (text !== '') start = at + 1;
       }
-      return Math.max(0, bytes.length - 1);
+      return Math.min(start, bytes.length - 1);
     },
     encode(text) {
       const encoded = iconv.encode(text, name, { addBOM: false });
-      return decodeAny(encoded) === text ? encoded : undefined;
+      return decode(encoded) === text ? encoded : undefined;
     },
   };
 }

@@ -1,0 +1,67 @@
+// `pipe plan`: what a run would do, step by step.
+import { Command, Option } from 'commander';
+import type { PlanDescription } from '../../engine/plan-description.ts';
+import { createEngine } from '../../index.ts';
+import { readDefinition } from '../definition.ts';
+import { collectParam, parse } from '../parse.ts';
+import { formatTable, painter, printFailure } from '../print.ts';
+
+interface Options {
+  param: Record<string, string>;
+  format: 'text' | 'json';
+}
+
+export async function command(argv: string[]): Promise<number> {
+  const program = new Command('pipe plan')
+    .description('Shows what a run would do: its steps, the connections it uses, and how the data gets from one to the next.')
+    .argument('<file>', 'the pipe file, or - for a definition on stdin')
+    .option('-p, --param <name=value>', 'a value for a declared parameter; may be given several times', collectParam, {})
+    .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
+    .addHelpText('after', '\nExample: pipe plan orders.yaml -p since=2026-01-31');
+  const parsed = parse<Options>(program, argv);
+  if (parsed.code !== undefined) return parsed.code;
+
+  const engine = createEngine();
+  try {
+    const plan = await engine.plan(await readDefinition(parsed.args[0]!), { texts: parsed.options.param });
+    process.stdout.write(parsed.options.format === 'json' ? `${JSON.stringify(plan, undefined, 2)}\n` : describe(plan));
+    return 0;
+  } catch (error) {
+    return printFailure(error);
+  } finally {
+    await engine.close();
+  }
+}
+
+function describe(plan: PlanDescription): string {
+  const paint = painter(process.stdout);
+  const stages = new Set(plan.steps.map(({ stage }) => stage)).size;
+  const lines = [`${paint('bold', plan.name)}: ${plan.steps.length} tasks in ${stages} ${stages === 1 ? 'stage' : 'stages'}`];
+  const params = Object.entries(plan.params);
+  if (params.length > 0) lines.push('', 'params', ...formatTable(params.map(([name, value]) => [`  ${name}`, JSON.stringify(value)])));
+  lines.push('', 'steps');
+  const rows = plan.steps.map((step) => [
+    `  ${step.number}`,
+    step.op,
+    step.paths.map(({ path }) => (step.connection === undefined ? path : `/${step.connection}/${path.replace(/^\//, '')}`)).join(' → ') || (step.expressions[0] ?? ''),
+    step.way ?? '',
+    step.mode ?? '',
+  ]);
+  formatTable(rows).forEach((line, i) => {
+    lines.push(line);
+    const { title, expressions, paths } = plan.steps[i]!;
+    if (title !== undefined) lines.push(paint('dim', `       ${title}`));
+    for (const expression of paths.length > 0 ? expressions : expressions.slice(1)) lines.push(paint('dim', `       ${expression}`));
+  });
+  if (plan.connections.length > 0) {
+    lines.push('', 'connections');
+    const rows = plan.connections.map(({ name, connector, home, shadows }) => [
+      `  ${name}`,
+      connector,
+      `from the ${home}`,
+      shadows.length === 0 ? '' : `hides the one of the ${shadows.join(' and the ')}`,
+    ]);
+    lines.push(...formatTable(rows));
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,62 @@
+// How figures, tables and errors are printed: one look for every command.
+import { styleText } from 'node:util';
+import type { RunFailure } from '../engine/engine.ts';
+import { asFailure, exitCode } from '../engine/errors.ts';
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Colours on a terminal only, and never with NO_COLOR. */
+export function colours(stream: NodeJS.WriteStream): boolean {
+  if (process.env.NO_COLOR !== undefined && process.env.NO_COLOR !== '') return false;
+  return stream.isTTY === true || (process.env.FORCE_COLOR ?? '0') !== '0';
+}
+
+export function painter(stream: NodeJS.WriteStream): (style: Style, text: string) => string {
+  return colours(stream) ? (style, text) => styleText(style, text) : (_, text) => text;
+}
+
+/** Prints an error to stderr; gives the exit code that goes with it. */
+export function printFailure(error: unknown): number {
+  const found = asFailure(error);
+  const paint = painter(process.stderr);
+  const { diagnostics } = error as RunFailure;
+  if (diagnostics !== undefined) process.stderr.write(diagnostics.text({ colour: colours(process.stderr) }));
+  process.stderr.write(`${paint('red', 'error')} ${found.code} ${found.message}\n`);
+  if (found.fault === 'bug' && found.cause instanceof Error) process.stderr.write(`${found.cause.stack}\n`);
+  return exitCode(found);
+}
+
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB', 'PB'];
+  let value = bytes;
+  let unit = -1;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ${units[unit]}`;
+}
+
+export function formatSeconds(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(2)} s`;
+  if (seconds < 100) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
+
+/** Lines of aligned columns; columns named in `right` are set flush right. */
+export function formatTable(rows: readonly (readonly string[])[], right: ReadonlySet<number> = new Set()): string[] {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, i) => (right.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,256 @@
+// Temporary files beside their targets, and how they take the targets' places.
+import { randomBytes } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { copyFile, type FileHandle, link, lstat, mkdir, open, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { FileItem, WriteOptions } from '../../engine/contracts.ts';
+import { type Failure, failure } from '../../engine/errors.ts';
+import { failureAt, type Place, type Places } from './place.ts';
+
+/** So much goes to the disk in one call, while the next lot is being pulled. */
+const writeBytes = 1024 * 1024;
+/** The most pieces that one call may be given, a little below what systems allow. */
+const writePieces = 1000;
+const longestNameBytes = 255;
+
+export interface Staged {
+  place: Place;
+  /** Where the bytes end up: the place, with links followed. */
+  target: string;
+  /** Where they are until then; undefined for a pipe or a device, which can only be written to directly. */
+  temporary: string | undefined;
+  /** The target as it was when the write began. */
+  before: Stats | undefined;
+}
+
+export interface Staging {
+  /** Looks at the target, refuses what cannot be written, makes its folder. */
+  begin(place: Place): Promise<Staged>;
+  /** Resolves when all bytes were handed to the disk; what it gives waits until they are on it. */
+  pour(file: Staged, item: FileItem, onBytes: (count: number) => void): Promise<() => Promise<void>>;
+  commit(): Promise<void>;
+  /** Takes back whatever was not committed. */
+  discard(): Promise<void>;
+}
+
+export function createStaging(places: Places, o: WriteOptions, signal: AbortSignal): Staging {
+  const files: Staged[] = [];
+  const foldersMade = new Set<string>();
+  const foldersSeen = new Set<string>();
+
+  async function makeFolderOf(target: string, place: Place): Promise<void> {
+    const folder = dirname(target);
+    if (foldersSeen.has(folder)) return;
+    const first = await mkdir(folder, { recursive: true }).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw await failureAt(place, error);
+      throw failure(
+        'PATH_INVALID',
+        { path: place.shown, reason: 'goes through a file as if it were a folder' },
+        { cause: error },
+      );
+    });
+    foldersSeen.add(folder);
+    if (first === undefined) return;
+    for (let made = folder; made.length >= first.length; made = dirname(made)) foldersMade.add(made);
+  }
+
+  return {
+    async begin(place) {
+      const target = await on(place, places.real(place));
+      const before = await on(place, existing(target));
+      if (before?.isDirectory()) throw failure('FILE_IS_FOLDER', { path: place.shown });
+      if (o.mode === 'create' && (before !== undefined || (await isLink(place.absolute)))) throw exists(place);
+      if (before?.isFile()) await on(place, tryToOpen(target));
+      if (before === undefined) await makeFolderOf(target, place);
+      const temporary =
+        before === undefined || before.isFile() ? join(dirname(target), temporaryName(target)) : undefined;
+      const file: Staged = { place, target, temporary, before };
+      files.push(file);
+      return file;
+    },
+
+    async pour(file, item, onBytes) {
+      const handle = await on(file.place, openFor(file, o.mode === 'append'));
+      try {
+        await pourInto(handle, file.place, item.open(), signal, onBytes);
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+      return async () => {
+        try {
+          if (file.temporary !== undefined) await on(file.place, handle.sync());
+        } finally {
+          await handle.close();
+        }
+      };
+    },
+
+    async commit() {
+      const folders = new Set<string>();
+      for (const file of files) {
+        if (file.temporary === undefined) continue;
+        await on(file.place, takePlace(file, file.temporary, o.mode));
+        folders.add(dirname(file.target));
+      }
+      // A folder made here is only kept through a power cut once the one above it is on the disk too.
+      for (const made of foldersMade) folders.add(dirname(made));
+      for (const folder of folders) await syncFolder(folder);
+      files.length = 0;
+      foldersMade.clear();
+    },
+
+    async discard() {
+      for (const { temporary } of files) if (temporary !== undefined) await unlink(temporary).catch(() => {});
+      const deepestFirst = [...foldersMade].sort((a, b) => b.length - a.length);
+      for (const folder of deepestFirst) await rmdir(folder).catch(() => {});
+    },
+  };
+}
+
+function existing(path: string): Promise<Stats | undefined> {
+  return stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw error;
+  });
+}
+
+/** A rename would also take the place of a file that its owner has locked. */
+async function tryToOpen(path: string): Promise<void> {
+  await (await open(path, 'r+')).close();
+}
+
+async function isLink(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined))?.isSymbolicLink() ?? false;
+}
+
+/** `.name.random.tmp`, the name cut where the whole would be longer than file systems allow. */
+function temporaryName(target: string): string {
+  const rest = `.${randomBytes(6).toString('hex')}.tmp`;
+  let name = basename(target);
+  while (Buffer.byteLength(name) > longestNameBytes - 1 - rest.length) name = [...name].slice(0, -1).join('');
+  return `.${name}${rest}`;
+}
+
+/** A new file gets the usual mode; one that takes another's place gets that one's mode, and its owner where that is allowed. */
+async function openFor({ target, temporary, before }: Staged, append: boolean): Promise<FileHandle> {
+  if (temporary === undefined) return open(target, append ? 'a' : 'w');
+  if (before === undefined) return open(temporary, 'wx');
+  // Where the file system can, the copy shares its blocks with the original until one of them changes.
+  if (append) await copyFile(target, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  const handle = await open(temporary, append ? 'a' : 'wx', 0o600);
+  try {
+    await handle.chown(before.uid, before.gid).catch(() => {});
+    await handle.chmod(before.mode & 0o7777);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  return handle;
+}
+
+async function pourInto(
+  handle: FileHandle,
+  place: Place,
+  source: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+  onBytes: (count: number) => void,
+): Promise<void> {
+  let going: Promise<void> = Promise.resolve();
+  let pieces: Uint8Array[] = [];
+  let size = 0;
+  const flush = async () => {
+    await going;
+    if (size === 0) return;
+    const count = size;
+    going = on(place, writeAll(handle, pieces)).then(() => onBytes(count));
+    // Told to whoever awaits it next; never unhandled meanwhile.
+    going.catch(() => {});
+    pieces = [];
+    size = 0;
+  };
+  try {
+    for await (const chunk of source) {
+      signal.throwIfAborted();
+      pieces.push(chunk);
+      size += chunk.length;
+      if (size >= writeBytes || pieces.length >= writePieces) await flush();
+    }
+    signal.throwIfAborted();
+    await flush();
+    await going;
+  } finally {
+    await going.catch(() => {});
+  }
+}
+
+/** A call may take less than it was given, as on a disk that is filling up. */
+async function writeAll(handle: FileHandle, pieces: Uint8Array[]): Promise<void> {
+  let rest = pieces;
+  while (rest.length > 0) {
+    let { bytesWritten } = await handle.writev(rest);
+    let whole = 0;
+    while (whole < rest.length && bytesWritten >= rest[whole]!.length) bytesWritten -= rest[whole++]!.length;
+    rest = rest.slice(whole);
+    if (bytesWritten > 0) rest[0] = rest[0]!.subarray(bytesWritten);
+  }
+}
+
+async function takePlace(
+  { place, target, before }: Staged,
+  temporary: string,
+  mode: WriteOptions['mode'],
+): Promise<void> {
+  if (mode === 'append' && before !== undefined) {
+    const now = await existing(target);
+    if (now?.ino !== before.ino || now.size !== before.size || now.mtimeMs !== before.mtimeMs) throw changed(place);
+  }
+  if (mode === 'create' || (mode === 'append' && before === undefined)) {
+    await renameToNew(temporary, target).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') throw mode === 'create' ? exists(place) : changed(place);
+      throw error;
+    });
+  } else {
+    await rename(temporary, target);
+  }
+}
+
+/** A rename that fails with EEXIST where the target is there, even if it came a moment ago. */
+async function renameToNew(temporary: string, target: string): Promise<void> {
+  try {
+    await link(temporary, target);
+    await unlink(temporary);
+  } catch (error) {
+    // FAT and some network file systems have no hard links: claim the name, then replace it.
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw error;
+    await (await open(target, 'wx')).close();
+    await rename(temporary, target);
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  // Windows and some network file systems cannot open or sync a folder; the files themselves are on the disk already.
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => {});
+  await handle?.close();
+}
+
+function exists(place: Place): Failure {
+  return failure('TARGET_EXISTS', { path: place.shown });
+}
+
+function changed(place: Place): Failure {
+  return failure('IO_FAILED', {
+    path: place.shown,
+    reason: 'someone else wrote to it while this run appended to it; nothing was appended, run again',
+  });
+}
+
+async function on<T>(place: Place, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw await failureAt(place, error);
+  }
+}

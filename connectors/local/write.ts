@@ -1,0 +1,82 @@
+// Writes files so that each is there whole or not at all: temporary files first, then all of them take their places.
+import type { FileItem, FileStream, WriteOptions, WriteReport } from '../../engine/contracts.ts';
+import { failure } from '../../engine/errors.ts';
+import { createPool } from '../shared/pool.ts';
+import type { Places } from './place.ts';
+import { createStaging, type Staged } from './staging.ts';
+
+/** Files that can be read in any order are written so many at a time; Node has four threads for the disk. */
+const atOnce = 4;
+
+/** A path that ends in `/`, or is empty, is a folder that takes each file under its own name. */
+export async function writeFiles(
+  places: Places,
+  path: string,
+  stream: FileStream,
+  o: WriteOptions,
+): Promise<WriteReport> {
+  const intoFolder = path === '' || path.endsWith('/');
+  const failed = new AbortController();
+  const staging = createStaging(places, o, AbortSignal.any([o.signal, failed.signal]));
+  const pool = createPool(atOnce);
+  const targets = new Set<string>();
+  const paths: string[] = [];
+  let bytes = 0;
+  const onBytes = (count: number) => {
+    bytes += count;
+    o.onProgress?.({ bytes });
+  };
+  try {
+    for await (const item of stream.files) {
+      o.signal.throwIfAborted();
+      const place = places.at(intoFolder ? path + nameInFolder(item, path) : path);
+      if (!intoFolder && paths.length > 0) throw severalFor(place.shown);
+      const file: Staged = await staging.begin(place);
+      if (targets.has(file.target)) throw sameName(place.shown);
+      targets.add(file.target);
+      paths.push(place.shown);
+      if (item.once) {
+        const seal = await staging.pour(file, item, onBytes);
+        await pool.add(seal);
+      } else {
+        await pool.add(async () => (await staging.pour(file, item, onBytes))());
+      }
+    }
+    await pool.drained();
+    await o.beforeCommit();
+    o.signal.throwIfAborted();
+    await staging.commit();
+    return { bytes, paths };
+  } catch (error) {
+    failed.abort(error);
+    await pool.drained().catch(() => {});
+    await staging.discard();
+    throw o.signal.aborted ? o.signal.reason : error;
+  }
+}
+
+function nameInFolder(item: FileItem, folder: string): string {
+  const name = item.relativePath ?? item.name;
+  if (
+    name === '' ||
+    name.startsWith('/') ||
+    name.split('/').some((part) => part === '..' || part === '.' || part === '')
+  ) {
+    throw failure('PATH_INVALID', {
+      path: item.path,
+      reason: `has the name "${name}", which leads out of the folder ${folder}`,
+    });
+  }
+  return name;
+}
+
+function severalFor(path: string) {
+  return failure('PATH_INVALID', {
+    path,
+    reason: 'is one file and there are several to write; end it with / to make it a folder',
+  });
+}
+
+function sameName(path: string) {
+  return failure('PATH_INVALID', { path, reason: 'would be written twice: two of the files have this name' });
+}

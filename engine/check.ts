@@ -1,0 +1,87 @@
+// `pipe check`: everything that can be known to be wrong with a definition before it is run, without a network.
+import { dirname } from 'node:path';
+import type { Pipe } from '../schemas/generated/types.ts';
+import type { Checking, ConnectorShape } from './check/checking.ts';
+import { checkExpressions } from './check/expressions.ts';
+import { checkPaths } from './check/paths.ts';
+import { checkReferences } from './check/references.ts';
+import { checkStreams } from './check/streams.ts';
+import { type ConnectionDefinition, type ConnectionHome, createLookup } from './connections.ts';
+import { type Diagnostic, sortDiagnostics } from './diagnostics.ts';
+import type { Source } from './load.ts';
+import type { Parts } from './parts.ts';
+import { createReporter } from './report.ts';
+import { everyTask, isMap, type TaskList } from './validate/tasks.ts';
+import { validatePipe } from './validate.ts';
+
+export interface CheckOptions {
+  /** Relative local paths start here. The folder of the file, when absent. */
+  folder?: string;
+  /** Connections from outside the pipe: the project's, the user's. */
+  homes?: readonly ConnectionHome[];
+}
+
+export interface Checked {
+  /** Sorted, errors and warnings. */
+  diagnostics: Diagnostic[];
+  /** The definition, when there is no error. */
+  definition: Pipe | undefined;
+}
+
+/** Every mistake of a loaded definition, each once. Reads no more than the names and first bytes of local files. */
+export async function checkPipe(
+  source: Source,
+  parts: Pick<Parts, 'shapes' | 'formats' | 'connectors'>,
+  options: CheckOptions = {},
+): Promise<Checked> {
+  const reporter = createReporter(source);
+  const tasks = await validatePipe(reporter, { connectors: new Set(Object.keys(parts.connectors)) });
+  if (isMap(source.value)) {
+    const checking: Checking = {
+      reporter,
+      definition: source.value,
+      tasks,
+      params: mapsOf(source.value.params),
+      connections: createLookup([
+        { home: 'pipe', connections: connectionsOf(source.value.connections) },
+        ...(options.homes ?? []),
+      ]),
+      made: aliasesMade(tasks),
+      folder: options.folder ?? dirname(source.file),
+      shapes: parts.shapes,
+      formats: parts.formats,
+      connectorShape: async (name): Promise<ConnectorShape | undefined> =>
+        Object.hasOwn(parts.connectors, name) ? await parts.connectors[name]!() : undefined,
+    };
+    checkReferences(checking);
+    await checkExpressions(checking);
+    await checkStreams(checking, await checkPaths(checking));
+  }
+  const diagnostics = sortDiagnostics(reporter.diagnostics);
+  const failed = diagnostics.some(({ severity }) => severity === 'error');
+  return { diagnostics, definition: failed ? undefined : (source.value as Pipe) };
+}
+
+/** The entries of a map that are maps themselves; the others are told by the schema. */
+function mapsOf(value: unknown): Record<string, Record<string, unknown>> {
+  return isMap(value)
+    ? (Object.fromEntries(Object.entries(value).filter(([, each]) => isMap(each))) as Record<
+        string,
+        Record<string, unknown>
+      >)
+    : {};
+}
+
+function connectionsOf(value: unknown): Record<string, ConnectionDefinition> {
+  return mapsOf(value) as Record<string, ConnectionDefinition>;
+}
+
+/** The aliases that tasks define while the pipe runs: those beside a connection in a task. */
+function aliasesMade(tasks: TaskList | undefined): ReadonlySet<string> {
+  const aliases = new Set<string>();
+  for (const { part, task } of everyTask(tasks)) {
+    const makes = Object.values(part?.fields ?? {}).some(({ connection }) => connection === true);
+    if (makes && typeof task.alias === 'string') aliases.add(task.alias);
+  }
+  return aliases;
+}

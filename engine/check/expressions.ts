@@ -1,0 +1,223 @@
+// The expressions of a definition: whether they can be read, and whether what they name is there for their field.
+import {
+  configScope,
+  connectors,
+  documents,
+  type FieldInfo,
+  formats,
+  secretScope,
+  taskScope,
+} from '../../schemas/generated/language.ts';
+import { Failure } from '../errors.ts';
+import type { ParsedExpression } from '../expressions.ts';
+import { pointerTo } from '../pointer.ts';
+import { didYouMeanOrKnown } from '../suggest.ts';
+import { type Place, placeOf } from '../validate/fields.ts';
+import { everyTask, isMap, type TaskPlace } from '../validate/tasks.ts';
+import { sayPath } from '../validate/wording.ts';
+import type { Checking } from './checking.ts';
+import { taskProblem } from './references.ts';
+
+/** Text that holds expressions, or is one. */
+interface Found {
+  text: string;
+  pointer: string;
+  info: FieldInfo;
+  names: readonly string[];
+  /** `task 2 (filter): where`. */
+  label: string;
+  place: TaskPlace | undefined;
+}
+
+/** The names for a field that does not say. */
+type DefaultNames = (info: FieldInfo) => readonly string[] | undefined;
+
+export async function checkExpressions(checking: Checking): Promise<void> {
+  const found: Found[] = [];
+  const { definition, tasks } = checking;
+  const add = (value: unknown, place: Place, pointer: string, label: string, names: DefaultNames, task?: TaskPlace) =>
+    collect({ value, parts: [], root: value, place, pointer, label, names, task }, found);
+
+  // Of the document itself, only fields that say which names they know are evaluated.
+  const { tasks: _, connections, tests: __, ...document } = definition;
+  add(document, placeOf(documents.pipe), '', 'the pipe', () => undefined);
+  if (isMap(connections)) {
+    for (const [alias, connection] of Object.entries(connections)) {
+      const connector = isMap(connection) && typeof connection.connector === 'string' ? connection.connector : '';
+      const shape = Object.hasOwn(connectors, connector) ? connectors[connector]! : documents.connection;
+      const names: DefaultNames = ({ secret }) => (secret === true ? secretScope : configScope);
+      add(connection, placeOf(shape), pointerTo('/connections', alias), `connection "${alias}"`, names);
+    }
+  }
+  for (const task of everyTask(tasks)) {
+    if (task.part !== undefined) add(task.task, placeOf(task.part), task.pointer, task.label, () => taskScope, task);
+  }
+  if (found.length === 0) return;
+  const language = await import('../expressions.ts');
+  for (const each of found) checkText(checking, language, each);
+}
+
+interface Walk {
+  value: unknown;
+  parts: string[];
+  /** What the parts start from. */
+  root: unknown;
+  place: Place;
+  pointer: string;
+  label: string;
+  names: DefaultNames;
+  task: TaskPlace | undefined;
+}
+
+function collect(walk: Walk, found: Found[]): void {
+  const { value, place, pointer, label, names, task, parts, root } = walk;
+  const { info } = place;
+  if (typeof value === 'string') {
+    const known = info.scope ?? names(info);
+    if (info.literal === true || known === undefined || (info.expression !== true && !value.includes('${'))) return;
+    const path = sayPath(parts, root);
+    found.push({
+      text: value,
+      pointer,
+      info,
+      names: known,
+      label: path === '' ? label : `${label}: ${path}`,
+      place: task,
+    });
+    return;
+  }
+  if (Array.isArray(value)) {
+    // Nested tasks are tasks of their own.
+    if (info.tasks === true && place.own) return;
+    for (const [index, item] of value.entries()) {
+      collect(
+        {
+          ...walk,
+          value: item,
+          place: place.child(index),
+          pointer: pointerTo(pointer, index),
+          parts: [...parts, String(index)],
+        },
+        found,
+      );
+    }
+    return;
+  }
+  if (!isMap(value)) return;
+  const inner = innerPlace(place, value);
+  for (const [key, item] of Object.entries(value)) {
+    collect(
+      {
+        ...walk,
+        value: item,
+        place: inner.child(key),
+        pointer: pointerTo(pointer, key),
+        parts: [...parts, key],
+        names: innerNames(place, names),
+      },
+      found,
+    );
+  }
+}
+
+/** A format or a connection inside a task goes by its own schema. */
+function innerPlace(place: Place, value: Record<string, unknown>): Place {
+  const { info, own } = place;
+  if (own && info.format === true && typeof value.name === 'string' && Object.hasOwn(formats, value.name))
+    return placeOf(formats[value.name]!);
+  if (
+    own &&
+    info.connection === true &&
+    typeof value.connector === 'string' &&
+    Object.hasOwn(connectors, value.connector)
+  )
+    return placeOf(connectors[value.connector]!);
+  return place;
+}
+
+function innerNames({ info, own }: Place, names: DefaultNames): DefaultNames {
+  return own && info.connection === true ? ({ secret }) => (secret === true ? secretScope : configScope) : names;
+}
+
+type Language = typeof import('../expressions.ts');
+
+function checkText(checking: Checking, language: Language, found: Found): void {
+  const { text, info, label } = found;
+  if (info.expression === true) {
+    if (/^\s*\$\{.*\}\s*$/s.test(text)) {
+      const message = `${label} is an expression by itself; write it without \${ }`;
+      report(checking, found, 'EXPRESSION_MARKS', message, 0, text.length);
+    } else if (text.trim() !== '') {
+      attempt(checking, found, () => checkParsed(checking, language, found, language.parseExpression(text)));
+    }
+    return;
+  }
+  attempt(checking, found, () => {
+    for (const part of language.splitTemplate(text)) {
+      if (typeof part === 'string') continue;
+      attempt(checking, found, () =>
+        checkParsed(checking, language, found, language.parseExpression(part.source, part.offset)),
+      );
+    }
+  });
+}
+
+function attempt(checking: Checking, found: Found, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'EXPRESSION_SYNTAX') throw error;
+    const { reason, start, end } = error.data as { reason: string; start: number; end: number };
+    report(checking, found, 'EXPRESSION_SYNTAX', `${found.label}: ${reason}`, start, end);
+  }
+}
+
+function checkParsed(checking: Checking, language: Language, found: Found, parsed: ParsedExpression): void {
+  const { label, names } = found;
+  for (const { code, reason, start, end } of language.checkExpression(parsed, { names })) {
+    report(checking, found, code, `${label}: ${reason}`, start, end);
+  }
+  for (const { root, name, optional, start, end } of parsed.fields) {
+    if (!names.includes(root) || optional) continue;
+    if (root === 'params' && !Object.hasOwn(checking.params, name)) {
+      const declared = Object.keys(checking.params);
+      const hint =
+        declared.length === 0 ? '; the pipe declares none' : didYouMeanOrKnown(name, declared, 'the pipe has');
+      report(checking, found, 'UNKNOWN_PARAM', `${label}: there is no param "${name}"${hint}`, start, end);
+    }
+    if (root === 'tasks' && found.place !== undefined) {
+      const problem = taskProblem(found.place, name, [...everyTask(checking.tasks)]);
+      if (problem !== undefined)
+        report(checking, found, problem.code, `${label} names tasks.${name}, ${problem.message}`, start, end);
+    }
+  }
+  for (const { name, start, end } of parsed.names) {
+    if (name === 'item' && names.includes(name) && !hasItems(found.place)) {
+      report(
+        checking,
+        found,
+        'NAME_OUT_OF_SCOPE',
+        `${label}: "item" is known only to tasks inside of a foreach`,
+        start,
+        end,
+      );
+    }
+  }
+}
+
+/** Whether a task around this one goes over items. */
+function hasItems(place: TaskPlace | undefined): boolean {
+  const parent = place?.list.parent;
+  return parent !== undefined && (parent.part?.keys['']?.includes('items') === true || hasItems(parent));
+}
+
+function report(
+  { reporter }: Checking,
+  { pointer }: Found,
+  code: Parameters<typeof reporter.report>[0]['code'],
+  message: string,
+  start: number,
+  end: number,
+): void {
+  reporter.report({ code, message, pointer, range: { start, end: Math.max(end, start + 1) } });
+}

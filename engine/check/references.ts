@@ -1,0 +1,180 @@
+// Ids, connections and params: whether what is named is there.
+import { connectors } from '../../schemas/generated/language.ts';
+import { type Param, paramProblem, wholePattern } from '../params.ts';
+import { pointerTo } from '../pointer.ts';
+import { didYouMean, didYouMeanOrKnown } from '../suggest.ts';
+import { everyTask, isMap, markedValues, type TaskPlace } from '../validate/tasks.ts';
+import { shortText } from '../validate/wording.ts';
+import { type Checking, idOf, isPending, tasksBefore } from './checking.ts';
+
+export function checkReferences(checking: Checking): void {
+  checkIds(checking);
+  for (const place of everyTask(checking.tasks)) {
+    checkPending(checking, place);
+    checkTaskReferences(checking, place);
+    checkConnectionField(checking, place);
+  }
+  checkPendingConnectors(checking);
+  checkParams(checking);
+}
+
+function checkIds({ reporter, tasks }: Checking): void {
+  const seen = new Map<string, TaskPlace>();
+  for (const place of everyTask(tasks)) {
+    if (place.id === undefined) continue;
+    const before = seen.get(place.id);
+    if (before === undefined) seen.set(place.id, place);
+    else {
+      const message = `${place.label}: the id "${place.id}" is that of ${before.label}; an id is unique in a pipe`;
+      reporter.report({ code: 'DUPLICATE_ID', message, pointer: `${place.pointer}/id` });
+    }
+  }
+}
+
+function checkPending(checking: Checking, place: TaskPlace): void {
+  if (!isPending(checking, place)) return;
+  const message = `${place.label}: ${place.op} is part of the language, but this version cannot run it yet`;
+  checking.reporter.report({ code: 'OPERATION_PENDING', message, pointer: `${place.pointer}/op` });
+}
+
+function checkPendingConnectors({ reporter, definition }: Checking): void {
+  if (!isMap(definition.connections)) return;
+  for (const [alias, connection] of Object.entries(definition.connections)) {
+    const connector = isMap(connection) ? connection.connector : undefined;
+    if (
+      typeof connector !== 'string' ||
+      !Object.hasOwn(connectors, connector) ||
+      connectors[connector]!.planned !== true
+    )
+      continue;
+    const message = `connection ${shortText(alias)}: ${connector} is part of the language, but this version cannot use it yet`;
+    reporter.report({ code: 'OPERATION_PENDING', message, pointer: pointerTo('/connections', alias, 'connector') });
+  }
+}
+
+/** `from` and the like. That the task is in the same list, as its stream must be, is part of the graph. */
+function checkTaskReferences({ reporter, tasks }: Checking, place: TaskPlace): void {
+  if (place.part === undefined) return;
+  for (const { value, parts } of markedValues(place.part, place.task, ({ reference }) => reference === 'task')) {
+    const names = Array.isArray(value) ? value : [value];
+    for (const [index, name] of names.entries()) {
+      if (typeof name !== 'string' || name === '') continue;
+      const pointer = pointerTo(place.pointer, ...parts, ...(Array.isArray(value) ? [index] : []));
+      const problem = taskProblem(place, name, [...everyTask(tasks)]);
+      if (problem !== undefined)
+        reporter.report({
+          ...problem,
+          message: `${place.label}: ${parts[0]} names "${name}", ${problem.message}`,
+          pointer,
+        });
+    }
+  }
+}
+
+/** Why a task cannot use what another one gave, as the end of a sentence; undefined when it can. */
+export function taskProblem(
+  place: TaskPlace,
+  name: string,
+  all: readonly TaskPlace[],
+): { code: 'UNKNOWN_TASK' | 'LATER_TASK' | 'DISABLED'; message: string } | undefined {
+  const before = tasksBefore(place);
+  const found = before.find((each) => idOf(each) === name);
+  if (found?.task.disabled === true) return { code: 'DISABLED', message: `and ${found.label} is disabled` };
+  if (found !== undefined) return undefined;
+  if (idOf(place) === name) return { code: 'LATER_TASK', message: 'which is the task itself' };
+  const elsewhere = all.find((each) => idOf(each) === name);
+  if (elsewhere === undefined) {
+    const known = before.map(idOf).filter((id) => !id.startsWith('undefined_'));
+    const given = before.flatMap(({ id }) => (id === undefined ? [] : [id]));
+    const hint = didYouMean(name, known) || didYouMeanOrKnown(name, given, 'the ids before it are');
+    return { code: 'UNKNOWN_TASK', message: `and no task before it has that id${hint}` };
+  }
+  const later = elsewhere.list === place.list || elsewhere.pointer > place.pointer;
+  if (later && !isInside(elsewhere, place))
+    return { code: 'LATER_TASK', message: `and ${elsewhere.label} comes only after it` };
+  return {
+    code: 'UNKNOWN_TASK',
+    message: `and ${elsewhere.label} is inside another task, where it cannot be seen from here`,
+  };
+}
+
+function isInside(inner: TaskPlace, place: TaskPlace): boolean {
+  return (
+    inner.list !== place.list &&
+    inner.list.parent !== undefined &&
+    inner.list.parent.list === place.list &&
+    inner.list.parent.index < place.index
+  );
+}
+
+function checkConnectionField(checking: Checking, place: TaskPlace): void {
+  const { connection } = place.task;
+  if (place.part === undefined || typeof connection !== 'string' || connection === '' || connection.includes('${'))
+    return;
+  checkConnectionName(checking, connection, place.label, { pointer: `${place.pointer}/connection` });
+}
+
+/** Reports a name that is no connection, and one that is disabled. Gives whether it can be used. */
+export function checkConnectionName(
+  { reporter, connections, made }: Checking,
+  name: string,
+  label: string,
+  at: { pointer: string; range?: { start: number; end: number } },
+  advice = '',
+): boolean {
+  const found = connections.find(name);
+  if (found === undefined) {
+    if (made.has(name)) return false;
+    const known = [...connections.aliases(), ...made];
+    const near = didYouMean(name, known);
+    const hint = near || advice || didYouMeanOrKnown(name, known, 'there are') || '; define it under `connections`';
+    reporter.report({
+      code: 'UNKNOWN_CONNECTION',
+      message: `${label}: there is no connection ${shortText(name)}${hint}`,
+      ...at,
+    });
+    return false;
+  }
+  if (found.definition.disabled !== true) return true;
+  reporter.report({ code: 'DISABLED', message: `${label}: the connection ${shortText(name)} is disabled`, ...at });
+  return false;
+}
+
+function checkParams({ reporter, params }: Checking): void {
+  for (const [name, declared] of Object.entries(params)) {
+    const param = declared as Param;
+    const pointer = pointerTo('/params', name);
+    const report = (key: string, message: string) =>
+      reporter.report({
+        code: 'PARAM_INVALID',
+        message: `param "${name}": ${message}`,
+        pointer: pointerTo(pointer, ...key.split('/')),
+      });
+    if (typeof param.pattern === 'string' && wholePattern(param.pattern) === undefined) {
+      report('pattern', `the pattern is not a regular expression: ${shortText(param.pattern)}`);
+      continue;
+    }
+    if (!isUsable(param)) continue;
+    const { enum: allowed, ...rest } = param;
+    for (const [index, value] of (allowed ?? []).entries()) {
+      const problem = paramProblem(rest, value);
+      if (problem !== undefined) report(`enum/${index}`, `a value that is allowed ${problem}`);
+    }
+    if (param.default === undefined || JSON.stringify(param.default).includes('${')) continue;
+    const problem = paramProblem(param, param.default);
+    if (problem !== undefined) report('default', `the default ${problem}`);
+  }
+}
+
+/** Whether the keys that a value is held against have their types; those that have not are told by the schema. */
+function isUsable(param: Param): boolean {
+  const { type, format, enum: allowed, items } = param as Record<string, unknown>;
+  const types = ['string', 'integer', 'number', 'boolean', 'array', 'object'];
+  const known = (value: unknown) => value === undefined || types.includes(String(value));
+  return (
+    known(type) &&
+    known(items) &&
+    (allowed === undefined || Array.isArray(allowed)) &&
+    (format === undefined || typeof format === 'string')
+  );
+}

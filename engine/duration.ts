@@ -1,0 +1,17 @@
+// Lengths of time as the language writes them: `500ms`, `30s`, `1h30m`, `7d`.
+
+const unitMs: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** In milliseconds. The text has passed the schema's pattern. */
+export function durationMs(text: string): number {
+  let total = 0;
+  for (const [, amount, unit] of text.matchAll(/([0-9.]+)(ms|s|m|h|d|w)/g)) total += Number(amount) * unitMs[unit!]!;
+  return total;
+}

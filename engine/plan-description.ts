@@ -1,0 +1,157 @@
+// A plan for people and programs: every task with what it takes, where its data goes, and in which shape.
+import { tasks as ops, type PathUse } from '../schemas/generated/language.ts';
+import type { FormatChoice, Value } from './contracts.ts';
+import { formatName } from './formats.ts';
+import type { Parts } from './parts.ts';
+import { splitPath } from './paths.ts';
+import type { Plan, PlannedTask } from './plan.ts';
+
+export interface PlannedStep {
+  /** From 1, as people count. */
+  number: number;
+  op: string;
+  id: string;
+  title?: string;
+  /** Tasks of one stage run at the same time. */
+  stage: number;
+  /** Ids of the tasks whose output it takes. */
+  from: string[];
+  /** Its paths by what they are for, as written. */
+  paths: { use: PathUse; path: string }[];
+  connection?: string;
+  /** What the engine does with the data on its way in: `bytes`, `rows`, `decode csv`, `encode ndjson`, `csv to ndjson`. */
+  way?: string;
+  mode?: string;
+  expressions: string[];
+}
+
+export interface PlannedConnection {
+  name: string;
+  connector: string;
+  /** `pipe`, `project` or `user`. */
+  home: string;
+  /** Homes that have one of the same name, which this one hides. */
+  shadows: string[];
+}
+
+export interface PlanDescription {
+  name: string;
+  params: Record<string, Value>;
+  steps: PlannedStep[];
+  connections: PlannedConnection[];
+}
+
+type Kind = 'rows' | 'files' | 'nothing';
+
+export async function describePlan(plan: Plan, parts: Parts): Promise<PlanDescription> {
+  const kinds = new Map<number, Kind>();
+  const formats = new Map<number, string | undefined>();
+  const connections = new Map<string, PlannedConnection>();
+  const steps: PlannedStep[] = [];
+  for (const task of plan.tasks) {
+    const paths = pathsOf(task);
+    const used = connectionsOf(task, paths);
+    for (const name of used) {
+      const found = plan.connections.find(name);
+      if (found !== undefined) connections.set(name, { name, connector: found.definition.connector, home: found.home, shadows: found.shadows });
+    }
+    const input = task.inputs.length === 0 ? 'nothing' : (kinds.get(task.inputs[0]!) ?? 'rows');
+    const target = formatOf(task, paths, parts);
+    const stores = await storesOf(used[0], plan, parts);
+    const { way, kind, format } = hop(task, { input, from: formats.get(task.inputs[0] ?? -1), target, stores });
+    kinds.set(task.index, kind);
+    formats.set(task.index, format);
+    const { title, mode, connection } = task.definition as { title?: string; mode?: string; connection?: string };
+    steps.push({
+      number: task.index + 1,
+      op: task.op,
+      id: task.id,
+      ...(title === undefined ? {} : { title }),
+      stage: task.stage,
+      from: task.inputs.map((at) => plan.tasks.find(({ index }) => index === at)!.id),
+      paths,
+      ...(connection === undefined ? {} : { connection }),
+      ...(way === undefined ? {} : { way }),
+      ...(isWrite(paths) ? { mode: mode ?? (stores === 'rows' ? 'append' : 'replace') } : {}),
+      expressions: expressionsOf(task),
+    });
+  }
+  return { name: plan.name, params: plan.params, steps, connections: [...connections.values()] };
+}
+
+function isWrite(paths: PlannedStep['paths']): boolean {
+  return paths.some(({ use }) => use === 'write');
+}
+
+interface Hop {
+  input: Kind;
+  /** The format of the files that come in, where it is known. */
+  from: string | undefined;
+  /** The format that the task's own path or `format` says. */
+  target: string | undefined;
+  stores: 'files' | 'rows' | 'nothing';
+}
+
+function hop(task: PlannedTask, { input, from, target, stores }: Hop): { way?: string; kind: Kind; format?: string | undefined } {
+  const isSource = task.inputs.length === 0;
+  if (isSource) {
+    const kind = task.yields === 'either' ? (stores === 'rows' ? 'rows' : 'files') : task.yields === 'same' ? 'nothing' : task.yields;
+    return { kind, format: target };
+  }
+  const onlyRows = !task.accepts.includes('files');
+  if (onlyRows && input === 'files') return { way: `decode ${from ?? 'by content'}`, kind: 'rows' };
+  if (task.yields === 'same') {
+    if (stores === 'rows') return { way: input === 'files' ? `decode ${from ?? 'by content'}` : 'rows', kind: input, format: from };
+    if (input === 'rows') return { way: target === undefined ? 'rows' : `encode ${target}`, kind: 'rows' };
+    const same = target === undefined || from === target;
+    return { way: same ? 'bytes' : `${from ?? 'by content'} to ${target}`, kind: 'files', format: from };
+  }
+  const kind = task.yields === 'either' ? input : (task.yields as Kind);
+  return { kind, format: kind === 'files' ? (target ?? from) : undefined };
+}
+
+function pathsOf({ op, definition }: PlannedTask): PlannedStep['paths'] {
+  return Object.entries(ops[op]!.fields).flatMap(([pointer, { path: use }]) => {
+    const value = definition[pointer.slice(1)];
+    return use === undefined ? [] : [value].flat().flatMap((path) => (typeof path === 'string' ? [{ use, path }] : []));
+  });
+}
+
+function connectionsOf({ definition }: PlannedTask, paths: PlannedStep['paths']): string[] {
+  if (definition.connection !== undefined) return [definition.connection];
+  return paths.flatMap(({ path }) => {
+    try {
+      const split = splitPath(path);
+      return split.kind === 'connection' ? [split.name] : [];
+    } catch {
+      // A path that is only known once its expressions have been evaluated.
+      return [];
+    }
+  });
+}
+
+function formatOf({ definition }: PlannedTask, paths: PlannedStep['paths'], { formats }: Parts): string | undefined {
+  const choice = (definition.format ?? definition.to) as FormatChoice | undefined;
+  const path = paths.find(({ use }) => use === 'read' || use === 'write')?.path ?? '';
+  try {
+    return formatName({ path: path.replaceAll(/\$\{[^}]*\}/g, 'x') }, typeof choice === 'string' && choice.includes('/') ? undefined : choice, formats);
+  } catch {
+    return undefined;
+  }
+}
+
+async function storesOf(name: string | undefined, plan: Plan, parts: Parts): Promise<'files' | 'rows' | 'nothing'> {
+  const connector = name === undefined ? undefined : plan.connections.find(name)?.definition.connector;
+  if (connector === undefined || !Object.hasOwn(parts.connectors, connector)) return 'files';
+  return (await parts.connectors[connector]!()).stores;
+}
+
+/** The bare expressions and templates of a task, as written. */
+function expressionsOf({ op, definition }: PlannedTask): string[] {
+  const { fields } = ops[op]!;
+  return Object.entries(definition).flatMap(([key, value]) => {
+    if (fields[`/${key}`]?.expression === true) return [`${key}: ${String(value)}`];
+    if (fields[`/${key}`]?.scope?.includes('record') !== true || typeof value !== 'object' || value === null) return [];
+    return Object.entries(value).map(([name, each]) => `${name} = ${typeof each === 'string' ? each : JSON.stringify(each)}`);
+  });
+}

@@ -1,0 +1,149 @@
+// Code made for a header: from the ends of fields to rows, without a loop over the columns.
+import type { Row, Value } from '../../../engine/contracts.ts';
+import type { Parse } from '../values.ts';
+
+export interface ColumnReader {
+  name: string;
+  /** Undefined for text. */
+  parse: Parse | undefined;
+}
+
+/**
+ * Adds a row for each `width` ends from `first` on, whose text begins at `at`. False when a record has not as many
+ * fields or a quote is out of place: the rows added are then of no use. Throws what a parser throws.
+ */
+export type BuildRows = (
+  text: string,
+  ends: Uint32Array,
+  first: number,
+  last: number,
+  at: number,
+  rows: Row[],
+) => boolean;
+
+export interface RowBuilder {
+  /** For text without a single quote. */
+  plain: BuildRows;
+  /** For text whose quotes are all in their places. */
+  quoted: BuildRows;
+  /** One row of fields that are unquoted already, of the same shape. */
+  row(fields: readonly (string | null)[]): Row;
+}
+
+/** More columns than this are built by a loop: a function of that length would never be optimized. */
+const mostUnrolled = 400;
+
+export function rowBuilder(columns: readonly ColumnReader[], nulls: readonly string[], quote: string): RowBuilder {
+  const { make, convert } = rowMaker(columns);
+  const row = (fields: readonly (string | null)[]) => make(fields.map(convert));
+  if (columns.length > mostUnrolled) {
+    const build = loopedBuilder(columns.length, nulls, quote, row);
+    return { plain: build, quoted: build, row };
+  }
+  return {
+    plain: compileBuilder(columns, nulls, ''),
+    quoted: compileBuilder(columns, nulls, quote),
+    row,
+  };
+}
+
+function rowMaker(columns: readonly ColumnReader[]) {
+  const convert = (field: string | null, index: number): Value => converted(field, columns[index]!.parse);
+  const make =
+    columns.length > mostUnrolled
+      ? (values: readonly Value[]): Row => Object.fromEntries(columns.map(({ name }, index) => [name, values[index]!]))
+      : (new Function('values', `return ${literal(columns, (index) => `values[${index}]`)}`) as (
+          values: readonly Value[],
+        ) => Row);
+  return { make, convert };
+}
+
+/** An empty text is nothing but NULL where the column's type has no empty value. */
+function converted(field: string | null, parse: Parse | undefined): Value {
+  if (parse === undefined || field === null) return field;
+  return field === '' ? null : parse(field);
+}
+
+/** An object literal; only the column names get into it, as JSON strings. */
+function literal(columns: readonly ColumnReader[], value: (index: number) => string): string {
+  const members = columns.map(({ name }, index) => {
+    // In brackets it is a property like any other; without them it would set the prototype.
+    const key = name === '__proto__' ? '["__proto__"]' : JSON.stringify(name);
+    return `${key}: ${value(index)}`;
+  });
+  return `{ ${members.join(', ')} }`;
+}
+
+function compileBuilder(columns: readonly ColumnReader[], nulls: readonly string[], quote: string): BuildRows {
+  const width = columns.length;
+  const onlyEmptyIsNull = nulls.length === 1 && nulls[0] === '';
+  const text = onlyEmptyIsNull ? 'at === end ? null : text.substring(at, end)' : 'orNull(text.substring(at, end))';
+  const read = (index: number): string => {
+    const field =
+      quote === '' ? text : `text.charCodeAt(at) === ${quote.charCodeAt(0)} ? unquoted(text, at, end) : ${text}`;
+    const check = quote === '' ? '' : `if (v${index} === undefined) return false;`;
+    const convert = `if (v${index} !== null) v${index} = v${index} === '' ? null : parse${index}(v${index});`;
+    return `let v${index} = ${field}; ${check} ${columns[index]!.parse === undefined ? '' : convert}`;
+  };
+  const body = columns.map((_, index) => {
+    if (index < width - 1) return `end = ends[field + ${index}]; ${read(index)} at = end + 1;`;
+    return `
+        end = ends[field + ${index}];
+        if (text.charCodeAt(end) !== 10) return false;
+        const next = end + 1;
+        if (end > at && text.charCodeAt(end - 1) === 13) end--;
+        ${read(index)}
+        at = next;`;
+  });
+  const source = `
+    return function build(text, ends, first, last, at, rows) {
+      for (let field = first; field < last; field += ${width}) {
+        let end;
+        ${body.join('\n        ')}
+        rows.push(${literal(columns, (index) => `v${index}`)});
+      }
+      return true;
+    }`;
+  const names = ['orNull', 'unquoted', ...columns.map((_, index) => `parse${index}`)];
+  const orNull = (text: string) => (nulls.includes(text) ? null : text);
+  return new Function(...names, source)(orNull, unquoting(quote), ...columns.map(({ parse }) => parse)) as BuildRows;
+}
+
+function loopedBuilder(width: number, nulls: readonly string[], quote: string, row: RowBuilder['row']): BuildRows {
+  const unquoted = unquoting(quote);
+  return (text, ends, first, last, start, rows) => {
+    let at = start;
+    for (let field = first; field < last; field += width) {
+      const fields: (string | null)[] = [];
+      for (let index = 0; index < width; index++) {
+        let end = ends[field + index]!;
+        const next = end + 1;
+        if (index === width - 1) {
+          if (text.charCodeAt(end) !== 0x0a) return false;
+          if (end > at && text.charCodeAt(end - 1) === 0x0d) end--;
+        }
+        if (quote !== '' && text[at] === quote) {
+          const value = unquoted(text, at, end);
+          if (value === undefined) return false;
+          fields.push(value);
+        } else {
+          const value = text.substring(at, end);
+          fields.push(nulls.includes(value) ? null : value);
+        }
+        at = next;
+      }
+      rows.push(row(fields));
+    }
+    return true;
+  };
+}
+
+/** The text of a quoted field, or undefined when it does not end in a quote. */
+function unquoting(quote: string): (text: string, start: number, end: number) => string | undefined {
+  const doubled = quote + quote;
+  return (text, start, end) => {
+    if (end - start < 2 || text[end - 1] !== quote) return undefined;
+    const inner = text.substring(start + 1, end - 1);
+    return inner.includes(quote) ? inner.replaceAll(doubled, quote) : inner;
+  };
+}

@@ -1,0 +1,46 @@
+// What a task refuses: options that do not fit where they stand, and those that this version cannot run yet.
+import type { AnyConnection, Capability, Target } from '../engine/contracts.ts';
+import { failure } from '../engine/errors.ts';
+
+/** Fails with OPTION_UNSUPPORTED for the first of the named options that is set. */
+export function refuseOptions<P extends object>(
+  params: P,
+  names: readonly (keyof P & string)[],
+  where: string,
+  hint = '',
+): void {
+  for (const name of names) {
+    if (params[name] !== undefined) throw failure('OPTION_UNSUPPORTED', { what: `\`${name}\``, where, hint });
+  }
+}
+
+/** Fails with OPERATION_PENDING for the first of the named options that is set to something else than its default. */
+export function refusePending<P extends object>(params: P, defaults: { [K in keyof P & string]?: P[K] }): void {
+  for (const name of Object.keys(defaults) as (keyof P & string)[]) {
+    const value = params[name];
+    if (value === undefined || value === defaults[name]) continue;
+    throw failure('OPERATION_PENDING', { what: `\`${name}: ${typeof value === 'object' ? '…' : String(value)}\`` });
+  }
+}
+
+const abilities: Record<Capability, string> = {
+  list: 'list what it has',
+  read: 'be read from',
+  write: 'be written to',
+  query: 'run SQL',
+  request: 'make HTTP calls',
+  send: 'send messages',
+  describe: 'describe what it has',
+  remove: 'delete anything',
+  makeFolder: 'make folders',
+};
+
+/** The operation of the target's connection, ready to be called; CAPABILITY_MISSING where it has none. */
+export function operation<K extends Capability>(target: Target, name: K): NonNullable<AnyConnection[K]> {
+  const found = target.connection[name];
+  if (found === undefined) {
+    const connector = `${target.shown} (connector ${target.connector})`;
+    throw failure('CAPABILITY_MISSING', { connector, capability: abilities[name] });
+  }
+  return found.bind(target.connection) as NonNullable<AnyConnection[K]>;
+}

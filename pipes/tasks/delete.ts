@@ -1,0 +1,74 @@
+// delete: files, folders or tables.
+import type { Target, Task, TaskContext } from '../../engine/contracts.ts';
+import { Failure } from '../../engine/errors.ts';
+import { matchFiles } from '../../engine/globs.ts';
+import { splitPattern } from '../../engine/paths.ts';
+import type { DeleteTask } from '../../schemas/generated/types.ts';
+import { isPattern, plainPath } from '../files.ts';
+import { operation, refuseOptions } from '../options.ts';
+
+export const deleteTask: Task<DeleteTask> = {
+  op: 'delete',
+  accepts: ['nothing'],
+  yields: 'nothing',
+
+  async run(_, params, context) {
+    const target = await context.resolve(params.path, params.connection);
+    if (isPattern(target)) {
+      refuseOptions(params, ['recursive'], 'a pattern', '; `**` in it goes into folders');
+      await removeMatching(target, params, context);
+    } else {
+      await removeOne(target, params, context);
+    }
+    return undefined;
+  },
+};
+
+async function removeMatching(target: Target, { missing = 'fail' }: DeleteTask, context: TaskContext): Promise<void> {
+  const { signal } = context;
+  const remove = operation(target, 'remove');
+  const { base } = splitPattern(target.path);
+  const found = matchFiles(target, { signal, missing: missing === 'skip' ? 'empty' : 'fail' });
+  for await (const { relativePath } of found.files) {
+    await remove(base === '' || base.endsWith('/') ? base + relativePath : `${base}/${relativePath}`, { signal });
+    context.count({ files: 1 });
+  }
+}
+
+async function removeOne(target: Target, params: DeleteTask, context: TaskContext): Promise<void> {
+  const remove = operation(target, 'remove');
+  const { signal } = context;
+  const path = plainPath(target);
+  try {
+    try {
+      await remove(path, { signal });
+    } catch (error) {
+      if (params.recursive !== true || !isFailure(error, 'FOLDER_NOT_EMPTY')) throw error;
+      await removeBelow(target, path, context);
+      await remove(path, { signal });
+    }
+    context.count({ files: 1 });
+  } catch (error) {
+    if (params.missing !== 'skip' || !isFailure(error, 'NOT_FOUND')) throw error;
+  }
+}
+
+/** Folders after what is in them. */
+async function removeBelow(target: Target, path: string, context: TaskContext): Promise<void> {
+  const { signal } = context;
+  const remove = operation(target, 'remove');
+  const folders: string[] = [];
+  for await (const entry of operation(target, 'list')(path, { signal, recursive: true, sorted: true })) {
+    if (entry.kind === 'folder') {
+      folders.push(entry.path);
+      continue;
+    }
+    await remove(entry.path, { signal });
+    context.count({ files: 1 });
+  }
+  for (const folder of folders.reverse()) await remove(folder, { signal });
+}
+
+function isFailure(error: unknown, code: Failure['code']): boolean {
+  return error instanceof Failure && error.code === code;
+}

@@ -1,0 +1,18 @@
+// limit: lets the first rows through and stops reading.
+import type { RowTask } from '../../engine/contracts.ts';
+import type { LimitTask } from '../../schemas/generated/types.ts';
+
+export const limit: RowTask<LimitTask> = {
+  op: 'limit',
+  accepts: ['rows'],
+  yields: 'rows',
+
+  step({ rows }, columns) {
+    let passed = 0;
+    return {
+      columns,
+      apply: (row) => (passed++ < rows ? row : undefined),
+      done: () => passed >= rows,
+    };
+  },
+};

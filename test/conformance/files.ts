@@ -1,0 +1,109 @@
+// What the storage tests share: contexts, files to write, bytes read back.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type {
+  AnyConnection,
+  ConnectorContext,
+  Credential,
+  FileItem,
+  FileStream,
+  Range,
+  WriteOptions,
+} from '../../engine/contracts.ts';
+import { withRetry } from '../../engine/retry.ts';
+import { collect } from './streams.ts';
+
+export const never = new AbortController().signal;
+
+/** A context as the engine gives it, that waits a millisecond before it tries again. */
+export function connectorContext(
+  name: string,
+  {
+    credential = {},
+    onRetry = () => {},
+  }: { credential?: Credential | (() => Credential); onRetry?: (code: string) => void } = {},
+): ConnectorContext {
+  return {
+    name,
+    credential: async () => (typeof credential === 'function' ? credential() : credential),
+    retry: (work, { signal }) =>
+      withRetry(work, { signal, firstWaitMs: 1, onRetry: ({ error }) => onRetry(error.code) }),
+    log: { debug() {}, info() {}, warn() {} },
+  };
+}
+
+export function fileOf(
+  name: string,
+  content: string | Uint8Array | AsyncIterable<Uint8Array>,
+  more: Partial<FileItem> = {},
+): FileItem {
+  return {
+    name,
+    path: name,
+    contentType: 'application/octet-stream',
+    async *open() {
+      if (typeof content === 'string') yield Buffer.from(content);
+      else if (content instanceof Uint8Array) yield content;
+      else yield* content;
+    },
+    ...more,
+  };
+}
+
+export function streamOf(...items: FileItem[]): FileStream {
+  return {
+    kind: 'files',
+    files: (async function* () {
+      yield* items;
+    })(),
+  };
+}
+
+export function writeOptions(more: Partial<WriteOptions> = {}): WriteOptions {
+  return { signal: never, mode: 'default', beforeCommit: async () => {}, ...more };
+}
+
+export function put(
+  connection: AnyConnection,
+  path: string,
+  content: string | Uint8Array,
+  more: Partial<WriteOptions> = {},
+) {
+  return connection.write!(path, streamOf(fileOf(path.split('/').at(-1)!, content)), writeOptions(more));
+}
+
+export async function itemAt(connection: AnyConnection, path: string, signal = never): Promise<FileItem> {
+  const stream = await connection.read!(path, { signal });
+  if (stream.kind !== 'files') throw new Error('a storage gave rows');
+  const [item] = await collect(stream.files);
+  return item!;
+}
+
+export async function get(connection: AnyConnection, path: string, range?: Range): Promise<Buffer> {
+  return Buffer.concat(await collect((await itemAt(connection, path)).open(range)));
+}
+
+export async function text(connection: AnyConnection, path: string): Promise<string> {
+  return (await get(connection, path)).toString();
+}
+
+/** Bytes that differ from place to place, the same on every run. */
+export function pattern(bytes: number, seed = 1): Buffer {
+  const buffer = Buffer.allocUnsafe(bytes);
+  let state = seed >>> 0 || 1;
+  for (let i = 0; i < bytes; i++) {
+    // Xorshift, Marsaglia 2003.
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    buffer[i] = state;
+  }
+  return buffer;
+}
+
+/** Bytes outside the heap that are still in use. */
+export function bytesInUse(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().arrayBuffers;
+}
