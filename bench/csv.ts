@@ -7,7 +7,7 @@ import { alternate, type Measured, measure, median, ratio } from './measure.ts';
 const root = join(import.meta.dirname, '..');
 
 function pipewright(input: string): () => Promise<Measured> {
-  const args = ['run', join(root, 'bench/pipes/csv.yaml'), '-q', '-p', `input=${input}`, '-p', `output=${benchPath('ours.csv')}`];
+  const args = ['run', join(root, 'bench/pipes/csv.yaml'), '-q', '-p', `input=file://${input}`, '-p', `output=file://${benchPath('ours.csv')}`];
   return () => measure(process.execPath, [join(root, 'dist/cli/main.js'), ...args]);
 }
 

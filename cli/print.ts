@@ -19,9 +19,10 @@ export function painter(stream: NodeJS.WriteStream): (style: Style, text: string
 export function printFailure(error: unknown): number {
   const found = asFailure(error);
   const paint = painter(process.stderr);
-  const { diagnostics } = error as RunFailure;
+  const { diagnostics, report } = error as RunFailure;
+  const place = report?.error?.place;
   if (diagnostics !== undefined) process.stderr.write(diagnostics.text({ colour: colours(process.stderr) }));
-  process.stderr.write(`${paint('red', 'error')} ${found.code} ${found.message}\n`);
+  process.stderr.write(`${place === undefined ? '' : `${paint('bold', place)} `}${paint('red', found.code)} ${found.message}\n`);
   if (found.fault === 'bug' && found.cause instanceof Error) process.stderr.write(`${found.cause.stack}\n`);
   return exitCode(found);
 }

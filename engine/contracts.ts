@@ -473,7 +473,8 @@ export interface RunReport {
   ended: string;
   seconds: number;
   tasks: TaskReport[];
-  error?: ReturnType<Failure['toJSON']>;
+  /** With the position of the task that failed, and where that stands in the definition: `file:line:col`. */
+  error?: ReturnType<Failure['toJSON']> & { task?: number; place?: string };
 }
 
 export type RunEvent = { run: string; at: string } & (

@@ -80,17 +80,17 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
       diagnostics: checked.diagnostics,
       text: ({ colour = false } = {}) => formatDiagnostics(checked.diagnostics, { line: (_, number) => loaded.line(number), colour }),
     };
-    return { result, definition: checked.definition, file: loaded.source?.file ?? '' };
+    return { result, definition: checked.definition, loaded: loaded.source };
   };
 
   const planOf = async (source: DefinitionSource, { params, texts }: PlanOptions): Promise<Plan> => {
-    const { result, definition, file } = await checkLoaded(source);
-    if (definition === undefined) {
-      const data = { count: countDiagnostics(result.diagnostics), file };
+    const { result, definition, loaded } = await checkLoaded(source);
+    if (definition === undefined || loaded === undefined) {
+      const data = { count: countDiagnostics(result.diagnostics), file: result.diagnostics[0]?.file ?? '' };
       throw Object.assign(failure('DEFINITION_INVALID', data), { diagnostics: result });
     }
     const given = { ...(params === undefined ? {} : { values: params }), ...(texts === undefined ? {} : { texts }) };
-    return createPlan({ pipe: definition, file, folder: folderOf(source), given, homes }, parts);
+    return createPlan({ pipe: definition, source: loaded, folder: folderOf(source), given, homes }, parts);
   };
 
   const services = () => ({ redactor: createRedactor(), credential: async () => ({}) });

@@ -17,7 +17,7 @@ const catalogue = {
   // Definitions
   FILE_NOT_FOUND: { fault: 'definition', message: '{path} does not exist{hint}' },
   FILE_IS_FOLDER: { fault: 'definition', message: '{path} is a folder; name a file in it, or a pattern such as {path}/*.csv' },
-  DEFINITION_INVALID: { fault: 'definition', message: '{count} in {file}; `pipe check {file}` shows them again' },
+  DEFINITION_INVALID: { fault: 'definition', message: '{count} in {file}; nothing was run' },
   PARAM_MISSING: { fault: 'definition', message: 'parameter "{name}" has no value; give it with -p {name}=…' },
   PARAM_UNKNOWN: { fault: 'definition', message: 'there is no parameter "{name}"{hint}' },
   PARAM_INVALID: { fault: 'definition', message: 'parameter "{name}" {reason}' },

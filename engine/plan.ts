@@ -3,6 +3,7 @@ import type { Pipe, Task } from '../schemas/generated/types.ts';
 import { type ConnectionHome, type ConnectionLookup, createLookup } from './connections.ts';
 import type { Value } from './contracts.ts';
 import { buildGraph, type GraphNode, type OpShape } from './graph.ts';
+import type { Source } from './load.ts';
 import { type GivenParams, resolveParams } from './params.ts';
 import type { Parts } from './parts.ts';
 import { evaluateValue, outerScope } from './scope.ts';
@@ -11,6 +12,8 @@ export interface PlannedTask extends GraphNode {
   title: string | undefined;
   accepts: OpShape['accepts'];
   yields: OpShape['yields'];
+  /** Where it stands: `file:line:col`. */
+  place: string;
   /** As the definition has it. */
   definition: Task & Record<string, unknown>;
 }
@@ -27,8 +30,7 @@ export interface Plan {
 
 export interface PlanInput {
   pipe: Pipe;
-  /** The pipe file's name, for a pipe that has none of its own. */
-  file: string;
+  source: Source;
   folder: string;
   given: GivenParams;
   /** Connections from outside the pipe: the project's, the user's. */
@@ -36,7 +38,7 @@ export interface PlanInput {
 }
 
 /** Throws the first failure of the params. The definition has been checked. */
-export function createPlan({ pipe, file, folder, given, homes }: PlanInput, parts: Parts): Plan {
+export function createPlan({ pipe, source, folder, given, homes }: PlanInput, parts: Parts): Plan {
   const graph = buildGraph(pipe.tasks, (op) => parts.shapes[op]);
   const started = { started: new Date().toISOString() };
   const { values, failures } = resolveParams(pipe.params ?? {}, given, (value) =>
@@ -44,16 +46,22 @@ export function createPlan({ pipe, file, folder, given, homes }: PlanInput, part
   );
   if (failures.length > 0) throw failures[0];
   return {
-    name: pipe.name ?? file.replace(/^.*\//, '').replace(/\.(ya?ml|json)$/i, ''),
+    name: pipe.name ?? source.file.replace(/^.*\//, '').replace(/\.(ya?ml|json)$/i, ''),
     folder,
     tasks: graph.nodes.map((node) => ({
       ...node,
       title: pipe.tasks[node.index]!.title,
       ...parts.shapes[node.op]!,
+      place: placeOf(source, node.index),
       definition: pipe.tasks[node.index] as PlannedTask['definition'],
     })),
     stages: 1 + Math.max(-1, ...graph.nodes.map(({ stage }) => stage)),
     params: values,
     connections: createLookup([{ home: 'pipe', connections: (pipe.connections ?? {}) as ConnectionHome['connections'] }, ...homes]),
   };
+}
+
+function placeOf(source: Source, index: number): string {
+  const { line, col } = source.locate(`/tasks/${index}`);
+  return `${source.file}:${line}:${col}`;
 }

@@ -125,7 +125,7 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
 
   const reportOf = (started: Date, error: Failure | undefined): RunReport => {
     const ended = new Date();
-    const failed = states.find(({ status }) => status === 'failed')?.task.index;
+    const failed = states.find(({ status }) => status === 'failed')?.task;
     return {
       run: id,
       pipe: plan.name,
@@ -139,7 +139,7 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
         status: state.status === 'waiting' || state.status === 'running' ? 'skipped' : state.status,
         ...state.figures,
       })),
-      ...(error === undefined ? {} : { error: { ...error.toJSON(), ...(failed === undefined ? {} : { task: failed }) } }),
+      ...(error === undefined ? {} : { error: { ...error.toJSON(), ...(failed === undefined ? {} : { task: failed.index, place: failed.place }) } }),
     };
   };
 

@@ -7,7 +7,9 @@ import type { Reporter } from './report.ts';
 import { didYouMean, didYouMeanOrKnown } from './suggest.ts';
 import { mistakesOf } from './validate/mistakes.ts';
 import { everyTask, isMap, markedValues, type TaskList, type TaskPlace, taskListOf } from './validate/tasks.ts';
-import { describeValue, looksSecret, shortText } from './validate/wording.ts';
+import { describeValue, looksSecret, nameInDocument, shortText } from './validate/wording.ts';
+
+const mostTasks = 5_000;
 
 export interface ValidateOptions {
   /** Connectors besides those of the language: manifests. Their connections are not looked into. */
@@ -25,6 +27,15 @@ export async function validatePipe(reporter: Reporter, options: ValidateOptions 
   await validateDocument(reporter, value, 'pipe', 'the pipe');
   await validateConnections(reporter, value.connections, options);
   const list = taskListOf(value.tasks, '/tasks');
+  const count = [...everyTask(list)].length;
+  if (count > mostTasks) {
+    reporter.report({
+      code: 'RANGE',
+      message: `the pipe has ${count} tasks, and at most ${mostTasks} can be`,
+      pointer: '/tasks',
+    });
+    return undefined;
+  }
   const settings = isMap(value.settings) ? value.settings : {};
   for (const place of everyTask(list)) await validateTask(reporter, place, options);
   for (const place of everyTask(taskListOf(settings.on_error, '/settings/on_error', 'settings.on_error.')))
@@ -65,17 +76,6 @@ async function validateDocument(
     nameOf: nameInDocument,
   }))
     reporter.report(mistake);
-}
-
-/** `param "since"`, `trigger 2`: what has a name or a number of its own. */
-function nameInDocument([key, name]: readonly string[]): { length: number; label: string } | undefined {
-  if (key === undefined || name === undefined) return undefined;
-  const one = { params: 'param', connections: 'connection', triggers: 'trigger', tasks: 'task', tests: 'test' }[key];
-  if (one === undefined) return undefined;
-  return {
-    length: 2,
-    label: /^\d+$/.test(name) && key !== 'params' ? `${one} ${Number(name) + 1}` : `${one} ${shortText(name)}`,
-  };
 }
 
 async function validateTask(reporter: Reporter, place: TaskPlace, options: ValidateOptions): Promise<void> {

@@ -50,7 +50,9 @@ export function manyWriters({
     // All derive their key first and start together.
     for (const worker of lines) await worker.next();
     for (const worker of workers) worker.stdin!.write('go\n');
+    const started = performance.now();
     await Promise.all(workers.map(ended));
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
     const store = open(place);
     const failed: string[] = [];
     const names = new Set<string>();
@@ -64,7 +66,11 @@ export function manyWriters({
       }
     }
     const { size } = await stat(place.path);
-    return { tried: processes * each, failed, note: `${names.size} kept, ${Math.round(size / 1024)} KB` };
+    return {
+      tried: processes * each,
+      failed,
+      note: `${seconds} s of it writing; ${names.size} kept, ${Math.round(size / 1024)} KB`,
+    };
   });
 }
 

@@ -93,6 +93,8 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
         signal,
         ...(body === undefined ? {} : { body: body as Uint8Array }),
       });
+      // Ending a body early makes it emit an error that nobody waits for.
+      response.body.on('error', () => {});
       return {
         status: response.statusCode,
         headers: joined(response.headers),

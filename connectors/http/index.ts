@@ -82,18 +82,17 @@ export const connector = defineConnector({
             statuses: [...(call.statuses ?? []), 416],
           });
         const answer = await context.retry(() => client.exchange(call), { signal });
-        const encoded =
-          call.method === 'HEAD'
-            ? []
-            : compressionOf({ path: '', contentEncoding: answer.headers['content-encoding'] ?? '' });
+        const { status, headers } = answer;
+        const shown = answer.url.href;
+        if (call.method === 'HEAD') {
+          answer.drop();
+          return { status, headers, url: shown, body: nothing() };
+        }
+        const encoded = compressionOf({ path: '', contentEncoding: headers['content-encoding'] ?? '' });
         const source =
-          call.method === 'GET' && answer.status === 200 ? { ask, retry: context.retry } : { retry: context.retry };
-        return {
-          status: answer.status,
-          headers: answer.headers,
-          url: answer.url.href,
-          body: decoded((o) => wholeBody(source, answer, undefined, o), encoded, answer.url.href, signal),
-        };
+          call.method === 'GET' && status === 200 ? { ask, retry: context.retry } : { retry: context.retry };
+        const body = decoded((o) => wholeBody(source, answer, undefined, o), encoded, shown, signal);
+        return { status, headers, url: shown, body };
       },
 
       async describe(path, { signal }) {
@@ -131,6 +130,8 @@ export const connector = defineConnector({
 async function* only(item: () => Promise<FileItem>): AsyncGenerator<FileItem> {
   yield await item();
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** What a HEAD answers, or a GET where the server has no HEAD. */
 async function look(client: Client, url: URL, { retry }: ConnectorContext, signal: AbortSignal): Promise<Answer> {

@@ -10,11 +10,11 @@ import {
 } from '../../schemas/generated/language.ts';
 import { Failure } from '../errors.ts';
 import type { ParsedExpression } from '../expressions.ts';
-import { pointerTo } from '../pointer.ts';
+import { pointerParts, pointerTo, valueAt } from '../pointer.ts';
 import { didYouMeanOrKnown } from '../suggest.ts';
 import { type Place, placeOf } from '../validate/fields.ts';
 import { everyTask, isMap, type TaskPlace } from '../validate/tasks.ts';
-import { sayPath } from '../validate/wording.ts';
+import { nameInDocument, sayPath } from '../validate/wording.ts';
 import type { Checking } from './checking.ts';
 import { taskProblem } from './references.ts';
 
@@ -70,20 +70,12 @@ interface Walk {
 }
 
 function collect(walk: Walk, found: Found[]): void {
-  const { value, place, pointer, label, names, task, parts, root } = walk;
+  const { value, place, pointer, names, task, parts } = walk;
   const { info } = place;
   if (typeof value === 'string') {
     const known = info.scope ?? names(info);
     if (info.literal === true || known === undefined || (info.expression !== true && !value.includes('${'))) return;
-    const path = sayPath(parts, root);
-    found.push({
-      text: value,
-      pointer,
-      info,
-      names: known,
-      label: path === '' ? label : `${label}: ${path}`,
-      place: task,
-    });
+    found.push({ text: value, pointer, info, names: known, label: labelOf(walk), place: task });
     return;
   }
   if (Array.isArray(value)) {
@@ -118,6 +110,13 @@ function collect(walk: Walk, found: Found[]): void {
       found,
     );
   }
+}
+
+function labelOf({ parts, root, label, task, pointer }: Walk): string {
+  const named = label === 'the pipe' && task === undefined ? nameInDocument(pointerParts(pointer)) : undefined;
+  const above = parts.slice(0, named?.length ?? 0);
+  const path = sayPath(parts.slice(above.length), valueAt(root, above));
+  return `${named?.label ?? label}${path === '' ? '' : `: ${path}`}`;
 }
 
 /** A format or a connection inside a task goes by its own schema. */

@@ -32,7 +32,9 @@ async function checkList(checking: Checking, list: TaskList, facts: ReadonlyMap<
   const { nodes, problems } = buildGraph(graphTasks, (op) => shapeAt(places[Number(op)]));
 
   const labelOf = (index: number) => places[index - shift]?.label ?? 'the task around it';
-  for (const problem of problems) {
+  // A `from` that leads nowhere makes others look wrong.
+  const lost = problems.some(({ kind }) => kind === 'unknown-from' || kind === 'later-from');
+  for (const problem of withoutConsequences(problems, nodes, lost)) {
     const place = places[problem.index - shift];
     const mistake = place === undefined ? undefined : mistakeOf(problem, place, labelOf);
     if (mistake !== undefined) checking.reporter.report(mistake);
@@ -52,7 +54,7 @@ async function checkList(checking: Checking, list: TaskList, facts: ReadonlyMap<
     if (place === undefined || place.part === undefined || isPending(checking, place)) continue;
     const sources = new Set(node.inputs.flatMap((at) => origins.get(at)!));
     await checkKind(checking, place, shape, input, sources, facts);
-    if (node.consumers.length === 0 && list.parent === undefined && readsForNothing(shape, facts.get(place))) {
+    if (!lost && node.consumers.length === 0 && list.parent === undefined && readsForNothing(shape, facts.get(place))) {
       checking.reporter.report(unused(place));
     }
   }
@@ -78,6 +80,23 @@ function outputKind(shape: OpShape, input: Kind, facts: PathFacts | undefined): 
 
 function readsForNothing(shape: OpShape, facts: PathFacts | undefined): boolean {
   return shape.yields === 'either' && facts?.reads !== undefined;
+}
+
+/** Without what only looks wrong because something before it is: the rest of a chain after its first bad task. */
+function withoutConsequences(
+  problems: readonly GraphProblem[],
+  nodes: readonly GraphNode[],
+  lost: boolean,
+): GraphProblem[] {
+  const inputsOf = new Map(nodes.map(({ index, inputs }) => [index, inputs]));
+  const bad = (kinds: readonly GraphProblem['kind'][]) =>
+    new Set(problems.filter(({ kind }) => kinds.includes(kind)).map(({ index }) => index));
+  const across = bad(['across']);
+  const withoutInput = bad(['no-input']);
+  return problems.filter(({ kind, index }) => {
+    if (kind === 'across') return !lost && !inputsOf.get(index)!.some((input) => across.has(input));
+    return kind !== 'unused' || (!lost && !withoutInput.has(index));
+  });
 }
 
 /** What a problem of the graph is called here; undefined for those that are told with the other references. */

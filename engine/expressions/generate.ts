@@ -72,10 +72,11 @@ export class Generator {
   /** A constant as code. */
   constant(value: unknown): string {
     let name = this.#numbers.get(value);
-    if (name === undefined) {
+    // A map takes -0 for 0.
+    if (name === undefined || Object.is(value, -0)) {
       name = `k${this.#constants.length}`;
       this.#constants.push(value);
-      this.#numbers.set(value, name);
+      if (!Object.is(value, -0)) this.#numbers.set(value, name);
     }
     return name;
   }

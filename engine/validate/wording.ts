@@ -77,6 +77,15 @@ export function sayPath(parts: readonly string[], root: unknown): string {
   return said;
 }
 
+/** Parts of a document that have a name or a number of their own: `param "since"`, `trigger 2`; `length` keys lead there. */
+export function nameInDocument([key, name]: readonly string[]): { length: number; label: string } | undefined {
+  if (key === undefined || name === undefined) return undefined;
+  const one = { params: 'param', connections: 'connection', triggers: 'trigger', tasks: 'task', tests: 'test' }[key];
+  if (one === undefined) return undefined;
+  const numbered = /^\d+$/.test(name) && key !== 'params' && key !== 'connections';
+  return { length: 2, label: `${one} ${numbered ? Number(name) + 1 : shortText(name)}` };
+}
+
 /** Whether a key's name says that its value is a secret, for where no schema does. */
 export function looksSecret(key: string): boolean {
   return /password|passphrase|secret|token|api_?key|private_?key|access_?key|credential|authorization|cookie/i.test(

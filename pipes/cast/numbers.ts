@@ -11,7 +11,7 @@ export function toInteger(options: CastOptions): Cast {
   const pointed = withPoint(options);
   const fitsZero = fitDecimal({ ...options, scale: 0, precision: undefined }, 'an integer');
   const ofText = (text: string): Value =>
-    text.includes('.') ? smallest(BigInt(fitsZero(decimalText(text)))) : integerText(text);
+    text.includes('.') ? smallest(BigInt(fitsZero(decimalText(text) as string))) : integerText(text);
   return (value) => {
     if (typeof value === 'string') return ofText(pointed(value));
     if (typeof value === 'bigint') return smallest(value);
@@ -43,12 +43,12 @@ export function toDouble(options: CastOptions): Cast {
 
 export function toDecimal(options: CastOptions): Cast {
   const pointed = withPoint(options);
-  const fit = fitDecimal(options, decimalName(options));
+  const fitted = fitDecimal(options, decimalName(options));
   return (value) => {
-    if (typeof value === 'string') return fit(decimalText(pointed(value)) as string);
-    if (typeof value === 'bigint') return fit(String(value));
-    if (typeof value === 'number' && Number.isFinite(value)) return fit(digitsOf(value));
-    if (typeof value === 'boolean') return fit(value ? '1' : '0');
+    if (typeof value === 'string') return fitted(decimalText(pointed(value)) as string);
+    if (typeof value === 'bigint') return fitted(String(value));
+    if (typeof value === 'number' && Number.isFinite(value)) return fitted(digitsOf(value));
+    if (typeof value === 'boolean') return fitted(value ? '1' : '0');
     throw invalidValue(shown(value), 'a decimal number');
   };
 }

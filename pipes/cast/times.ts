@@ -11,12 +11,12 @@ export function toTime(type: TimeType, options: CastOptions): Cast {
   const read = options.format === undefined ? undefined : patternReader(options.format);
   return (value) => {
     if (read !== undefined && (typeof value === 'string' || typeof value === 'number')) {
-      return fit(type, read(String(value)), String(value), options.lossy);
+      return fitted(type, read(String(value)), String(value), options.lossy);
     }
     if (typeof value !== 'string') throw invalidValue(shown(value), `a ${type}`);
     const parts = type === 'timestamptz' ? undefined : partsOf(value.trim());
     // What it is already, and what it cannot be, is for the parser.
-    return parts === undefined ? parse(value) : fit(type, parts, value, options.lossy);
+    return parts === undefined ? parse(value) : fitted(type, parts, value, options.lossy);
   };
 }
 
@@ -36,11 +36,10 @@ function partsOf(text: string): TimeParts | undefined {
   return isTime(time) ? { date: text.slice(0, 10), time, zone } : undefined;
 }
 
-function fit(type: TimeType, { date, time, zone }: TimeParts, text: string, mayLose: boolean): string {
-  const lost =
-    type === 'date'
-      ? time !== undefined && /[1-9]/.test(time)
-      : zone !== undefined || (type === 'time' && date !== undefined);
+function fitted(type: TimeType, { date, time, zone }: TimeParts, text: string, mayLose: boolean): string {
+  const losesTime = type === 'date' && time !== undefined && /[1-9]/.test(time);
+  const losesDate = type === 'time' && date !== undefined;
+  const lost = losesTime || losesDate || zone !== undefined;
   const missing = type === 'time' ? time === undefined : date === undefined;
   if (missing) throw invalidValue(text, `a ${type}`);
   if (lost && !mayLose) throw lossy(text, `a ${type}`);

@@ -1,6 +1,7 @@
 // What the storage tests share: contexts, files to write, bytes read back.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { contentTypeOf } from '../../connectors/shared/content-type.ts';
 import type {
   AnyConnection,
   ConnectorContext,
@@ -40,7 +41,7 @@ export function fileOf(
   return {
     name,
     path: name,
-    contentType: 'application/octet-stream',
+    contentType: contentTypeOf(name),
     async *open() {
       if (typeof content === 'string') yield Buffer.from(content);
       else if (content instanceof Uint8Array) yield content;

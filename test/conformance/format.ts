@@ -81,7 +81,7 @@ export function describeFormat<Options>(name: string, subject: FormatSubject<Opt
   const columns: Column[] = capabilities.manyColumns ? [text('id'), text('name'), text('note')] : [text('line')];
   const rowsOfText = (count: number): Row[] =>
     Array.from({ length: count }, (_, i) =>
-      Object.fromEntries(columns.map((column, at) => [column.name, `${column.name} ${i}${' é€𝄞'.slice(at, at + 2)}.`])),
+      Object.fromEntries(columns.map((column, at) => [column.name, `${column.name} ${i}${[...' é€𝄞'].slice(at, at + 2).join('')}.`])),
     );
 
   /** A source that tells how far it was read and whether it was closed. */
@@ -105,7 +105,7 @@ export function describeFormat<Options>(name: string, subject: FormatSubject<Opt
       const column: Column = { name: capabilities.manyColumns ? 'value' : 'line', type };
       const all: Column[] = capabilities.manyColumns ? [text('id'), column] : [column];
       const values = valuesByType[type].filter((value) => capabilities.emptyText || value !== '');
-      const rows = values.map((value, i) => (capabilities.manyColumns ? { id: `${i}.`, value } : { line: value }));
+      const rows = values.map((value, i): Row => (capabilities.manyColumns ? { id: `${i}.`, value } : { line: value }));
       expect(rows.length).toBeGreaterThan(1);
       expect(await roundTrip(all, rows)).toEqual(rows);
     });
@@ -128,7 +128,7 @@ export function describeFormat<Options>(name: string, subject: FormatSubject<Opt
     });
 
     test.runIf(capabilities.anyText)('all awkward texts, side by side', async () => {
-      const rows = textValues.map((value, i) =>
+      const rows = textValues.map((_, i) =>
         Object.fromEntries(columns.map((column, at) => [column.name, textValues[(i + at) % textValues.length]!])),
       );
       expect(await roundTrip(columns, rows)).toEqual(rows);

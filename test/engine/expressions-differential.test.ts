@@ -8,11 +8,12 @@ import { compile, parseExpression } from '../../engine/expressions.ts';
 
 // ---- cel-js with what our language adds to CEL: mixed numbers, and text beside a number as an error ---------
 
-const refuse = () => {
+const refuse = (): never => {
   throw new Error('text beside a number or a boolean');
 };
 const whole = (value: number) => (Number.isInteger(value) ? value : refuse());
-const notZero = (value: number) => (value === 0 ? refuse() : value);
+const notZero = <T extends number | bigint>(value: T): T => (Number(value) === 0 ? refuse() : value);
+const integer = (value: number | bigint) => BigInt(typeof value === 'number' ? whole(value) : value);
 
 // The double, or what integers give where the double is one that it does not hold.
 const exact = (ofDoubles: (a: number, b: number) => number, ofIntegers: (a: bigint, b: bigint) => bigint) => {
@@ -34,11 +35,29 @@ for (const [left, right] of [
   ['int', 'double'],
   ['double', 'int'],
 ] as const) {
-  oracle.registerOperator(`${left} + ${right}: dyn`, exact((a, b) => a + b, (a, b) => a + b));
-  oracle.registerOperator(`${left} - ${right}: dyn`, exact((a, b) => a - b, (a, b) => a - b));
-  oracle.registerOperator(`${left} * ${right}: dyn`, exact((a, b) => a * b, (a, b) => a * b));
+  oracle.registerOperator(
+    `${left} + ${right}: dyn`,
+    exact(
+      (a, b) => a + b,
+      (a, b) => a + b,
+    ),
+  );
+  oracle.registerOperator(
+    `${left} - ${right}: dyn`,
+    exact(
+      (a, b) => a - b,
+      (a, b) => a - b,
+    ),
+  );
+  oracle.registerOperator(
+    `${left} * ${right}: dyn`,
+    exact(
+      (a, b) => a * b,
+      (a, b) => a * b,
+    ),
+  );
   oracle.registerOperator(`${left} / ${right}: double`, (a, b) => Number(a) / Number(b));
-  oracle.registerOperator(`${left} % ${right}: double`, (a, b) => (whole(Number(a)) % notZero(whole(Number(b)))) + 0);
+  oracle.registerOperator(`${left} % ${right}: double`, (a, b) => Number(integer(a) % notZero(integer(b))));
 }
 oracle.registerOperator('double % double', (a, b) => (whole(a) % notZero(whole(b))) + 0);
 oracle.registerOperator('int == double', (a, b) => Number(a) === b);
@@ -60,7 +79,9 @@ const record = fc.record({
 });
 
 const infix = (operators: string[], side: fc.Arbitrary<string>, other = side) =>
-  fc.tuple(side, fc.constantFrom(...operators), other).map(([left, operator, right]) => `(${left} ${operator} ${right})`);
+  fc
+    .tuple(side, fc.constantFrom(...operators), other)
+    .map(([left, operator, right]) => `(${left} ${operator} ${right})`);
 const around = (pattern: string, ...parts: fc.Arbitrary<string>[]) =>
   fc.tuple(...parts).map((texts) => texts.reduce((text, part, i) => text.replaceAll(`$${i + 1}`, () => part), pattern));
 
@@ -99,7 +120,15 @@ const { number, text, truth } = fc.letrec<{ number: string; text: string; truth:
     ),
     truth: fc.oneof(
       { depthSize: 'small', withCrossShrink: true },
-      fc.constantFrom('true', 'false', 'record.yes', 'record.missing', 'record.n', 'has(record.n)', 'has(record.missing)'),
+      fc.constantFrom(
+        'true',
+        'false',
+        'record.yes',
+        'record.missing',
+        'record.n',
+        'has(record.n)',
+        'has(record.missing)',
+      ),
       infix(['<', '<=', '>', '>=', '==', '!='], tie('number')),
       infix(['<', '<=', '>', '>=', '==', '!='], tie('text')),
       infix(['==', '!='], around('dyn($1)', tie('any'))),
@@ -124,8 +153,8 @@ const { number, text, truth } = fc.letrec<{ number: string; text: string; truth:
     list: fc.oneof(
       { depthSize: 'small', withCrossShrink: true },
       fc.constantFrom('record.list', '[1.0, 2.0, 3.0]', '[0.5]', 'record.missing'),
-      around('$1.map(x, (x * $2))', tie('list'), tie('number')),
-      around('$1.map(x, (x > 0), (x - $2))', tie('list'), tie('number')),
+      around('$1.map(x, (x * double($2)))', tie('list'), tie('number')),
+      around('$1.map(x, (x > 0), (x - double($2)))', tie('list'), tie('number')),
       around('$1.filter(x, (x >= $2))', tie('list'), tie('number')),
       infix(['+'], tie('list')),
     ),
@@ -141,7 +170,8 @@ function outcome(run: () => unknown): Outcome {
   try {
     return { value: plain(run()) };
   } catch (error) {
-    if (error instanceof Failure && error.code !== 'EXPRESSION_FAILED' && error.code !== 'EXPRESSION_SYNTAX') throw error;
+    if (error instanceof Failure && error.code !== 'EXPRESSION_FAILED' && error.code !== 'EXPRESSION_SYNTAX')
+      throw error;
     return { failed: error instanceof Failure ? String(error.data.reason) : (error as Error).message };
   }
 }
@@ -162,7 +192,10 @@ const seen = { values: 0, failures: 0 };
 for (const [kind, expression] of Object.entries({ number, text, truth })) {
   test(`a compiled ${kind} is cel-js's, and fails where cel-js fails`, () => {
     const check = fc.property(expression, record, (source, row) => {
-      const [mine, theirs] = [ours(source, row as Record<string, Value>), outcome(() => oracle.evaluate(source, { record: row }))];
+      const [mine, theirs] = [
+        ours(source, row as Record<string, Value>),
+        outcome(() => oracle.evaluate(source, { record: row })),
+      ];
       if ('failed' in theirs) {
         seen.failures++;
         expect(mine, `${source}: cel-js says ${theirs.failed}`).toHaveProperty('failed');

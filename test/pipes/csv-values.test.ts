@@ -76,7 +76,7 @@ const bad: [ColumnType, string][] = [
   ['interval', 'PT'],
   ['interval', 'P1DT'],
   ['interval', 'soon'],
-  ['interval', '1 day '.repeat(2) + 'x'],
+  ['interval', `${'1 day '.repeat(2)}x`],
   ['uuid', '6f1c1c9e2f3a4a389a4c0d8f5a0f3b11'],
   ['binary', '\\x0'],
   ['binary', 'AP8'],

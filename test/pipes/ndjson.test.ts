@@ -1,7 +1,7 @@
 // NDJSON, with JSON.parse and JSON.stringify as oracles.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Column, Row, RowStream } from '../../engine/contracts.ts';
+import type { Column, Row, RowStream, Value } from '../../engine/contracts.ts';
 import { ndjson } from '../../pipes/formats/ndjson.ts';
 import { describeFormat } from '../conformance/format.ts';
 import { chunksOf, collect, contextFor, failureOf, rowsOf } from '../conformance/streams.ts';
@@ -81,6 +81,19 @@ describeFormat('ndjson', {
   ],
 });
 
+/** The row for a parsed line, and what stands for integers that JSON.parse cannot keep. */
+function rowOf(value: Value): Value {
+  const exact = (each: Value): Value => {
+    if (typeof each === 'number')
+      return Number.isInteger(each) && /^-?\d{16,}$/.test(String(each)) ? exactInteger(each) : each;
+    if (Array.isArray(each)) return each.map(exact);
+    if (typeof each !== 'object' || each === null) return each;
+    return Object.fromEntries(Object.entries(each).map(([key, member]) => [key, exact(member as Value)]));
+  };
+  const exactInteger = (each: number) => (Number.isSafeInteger(each) ? each : BigInt(String(each)));
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? exact(value) : { value: exact(value) };
+}
+
 async function read(text: string | Uint8Array, size = 65_536): Promise<Row[]> {
   return rowsOf(await ndjson.decode(chunksOf(Buffer.from(text), [size]), { name: 'ndjson' }, contextFor('a.ndjson')));
 }
@@ -101,10 +114,7 @@ describe('reading', () => {
         fc.array(fc.oneof(fc.json(), spaced), { maxLength: 8 }),
         fc.integer({ min: 1, max: 30 }),
         async (lines, size) => {
-          const expected = lines.map((line) => {
-            const value = JSON.parse(line);
-            return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : { value };
-          });
+          const expected = lines.map((line) => rowOf(JSON.parse(line)));
           expect(await read(lines.join('\r\n'), size)).toEqual(expected);
         },
       ),
@@ -190,10 +200,7 @@ describe('writing', () => {
       '{"a":9223372036854775808,"b":-9223372036854775808,"c":1,"d":[1]}\n',
     );
     expect(await written([{ a: 2 ** 53, b: -(2 ** 60), c: 1e21, d: -0, e: 0 }])).toBe(
-      '{"a":9007199254740992.0,"b":-1152921504606846976.0,"c":1e+21,"d":-0,"e":0}\n'.replace(
-        '1152921504606846976',
-        '1152921504606847000',
-      ),
+      '{"a":9007199254740992.0,"b":-1152921504606847000.0,"c":1e+21,"d":-0,"e":0}\n',
     );
     expect(await written([{ a: new Uint8Array([1, 2, 255]), b: { c: Buffer.from('hi') } }])).toBe(
       '{"a":"AQL/","b":{"c":"aGk="}}\n',

@@ -1,8 +1,11 @@
 // A web server on this machine that answers as it is told, and remembers what it was asked.
 import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { testCertificate, testKey } from './certificate.ts';
 
 export interface Received {
@@ -10,8 +13,8 @@ export interface Received {
   /** Path and query. */
   url: string;
   headers: IncomingMessage['headers'];
-  /** Resolves with the body once all of it is here; rejects when the other side broke off. */
-  body: Promise<Buffer>;
+  /** The body once all of it is here; rejects when the other side broke off. A handler that reads the request itself leaves this alone. */
+  readonly body: Promise<Buffer>;
   /** Resolves when this exchange's connection is closed. */
   closed: Promise<void>;
 }
@@ -56,23 +59,29 @@ export async function startHttpServer({ tls = false }: { tls?: boolean } = {}): 
 
   const handle = (request: IncomingMessage, response: ServerResponse) => {
     const { method = '', url = '', headers } = request;
+    let body: Promise<Buffer> | undefined;
     const exchange: Received = {
       method,
       url,
       headers,
-      body: bodyOf(request),
+      get body() {
+        body ??= bodyOf(request);
+        return body;
+      },
       closed: new Promise((resolve) => request.socket.once('close', () => resolve())),
     };
-    exchange.body.catch(() => {});
     received.push(exchange);
     const answers = routes.get(`${method} ${url.split('?')[0]}`);
     const answer = answers === undefined ? fallback : answers.length > 1 ? answers.shift()! : answers[0]!;
+    if (typeof answer !== 'function') exchange.body.catch(() => {});
     const done = typeof answer === 'function' ? answer(request, response, exchange) : give(answer, request, response);
     Promise.resolve(done).catch((error: Error) => response.destroy(error));
   };
   const server: Server = tls ? createTlsServer({ key: testKey, cert: testCertificate }, handle) : createServer(handle);
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
+    // One listener for each request that comes over it.
+    socket.setMaxListeners(0);
     socket.once('close', () => sockets.delete(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -168,30 +177,52 @@ function wantedRange(
   return start >= end ? 'none' : { start, end };
 }
 
-/** Keeps what is PUT, gives it back with ranges and conditions. `files` has what is there, by decoded path. */
-export function storeHandler(files: Map<string, { bytes: Buffer; type: string; modified: Date }>): Handler {
-  return async (request, response, received) => {
+/** What a store keeps of a file; its bytes are in a file of the same number in the store's folder. */
+interface Kept {
+  path: string;
+  size: number;
+  type: string;
+  modified: Date;
+}
+
+/** Keeps what is PUT in `folder`, gives it back with ranges and conditions. `files` has what is there, by decoded path. */
+export function storeHandler(folder: string, files: Map<string, Kept>): Handler {
+  let count = 0;
+  return async (request, response) => {
     const name = decodeURIComponent(request.url!.split('?')[0]!.slice(1));
     const file = files.get(name);
     if (request.method === 'PUT') {
-      const bytes = await received.body;
+      const path = join(folder, String(count++));
+      // Rejects, and keeps nothing, when the body does not come whole.
+      await pipeline(request, createWriteStream(path));
       if (request.headers['if-none-match'] === '*' && files.has(name)) {
         response.writeHead(412).end();
         return;
       }
-      files.set(name, { bytes, type: request.headers['content-type'] ?? '', modified: new Date() });
+      const type = request.headers['content-type'] ?? '';
+      files.set(name, { path, size: statSync(path).size, type, modified: new Date() });
       response.writeHead(201).end();
     } else if (name === '') {
       response.writeHead(200).end();
     } else if (file === undefined) {
       response.writeHead(404, { 'content-type': 'text/plain' }).end('no such file');
     } else {
-      const headers = {
+      const headers: Record<string, string> = {
         'content-type': file.type,
         'last-modified': file.modified.toUTCString(),
-        etag: etagOf(file.bytes),
+        'accept-ranges': 'bytes',
+        etag: `"${file.path.split('/').at(-1)}"`,
       };
-      await give({ body: file.bytes, ranges: true, headers }, request, response);
+      const range = wantedRange(request, headers, file.size);
+      if (range === 'none') {
+        response.writeHead(416, { 'content-range': `bytes */${file.size}` }).end();
+        return;
+      }
+      const { start, end } = range ?? { start: 0, end: file.size };
+      if (range !== undefined) headers['content-range'] = `bytes ${start}-${end - 1}/${file.size}`;
+      response.writeHead(range === undefined ? 200 : 206, { ...headers, 'content-length': String(end - start) });
+      if (request.method === 'HEAD' || start === end) response.end();
+      else await pipeline(createReadStream(file.path, { start, end: end - 1 }), response);
     }
   };
 }

@@ -40,12 +40,13 @@ export function lineWriter(
     (first && index === 0 && text.startsWith('\ufeff'));
 
   const cell = (text: string, index: number, first: boolean): string => {
-    if (!text.isWellFormed())
-      throw failure('VALUE_INVALID', {
+    if (!text.isWellFormed()) {
+      throw failure('VALUE_LOSSY', {
         where: 'value',
-        value: shown(text),
-        expected: 'text that can be encoded: half a surrogate pair is in it',
+        value: `half a surrogate pair in ${shown(text)}`,
+        target: 'any encoding',
       });
+    }
     const special = isSpecial(text, index, first);
     if (!special && !quoteAll) return text;
     if (quote === '') {

@@ -26,7 +26,7 @@ export interface Cursor {
   malformed(reason: string): Error;
   unexpected(wanted: string): Error;
   cutOff(): Error;
-  /** The character or word here, for messages. */
+  /** The character here, for messages. */
   shown(): string;
 }
 
@@ -114,8 +114,7 @@ export function createCursor(path: string): Cursor {
     },
 
     shown() {
-      const word = /^[\w$]+/.exec(cursor.text.slice(cursor.at, cursor.at + 20))?.[0];
-      return `\`${word ?? String.fromCodePoint(cursor.text.codePointAt(cursor.at)!)}\``;
+      return `\`${String.fromCodePoint(cursor.text.codePointAt(cursor.at)!)}\``;
     },
   };
   return cursor;

@@ -36,13 +36,21 @@ export function elementSplitter(pointer: string, shape: 'array' | 'object' | und
   const tokens = pointerTokens(pointer);
   const cursor = createCursor(path);
   let runs: Run[] = [];
+  let failed: { error: unknown } | undefined;
 
   const walk = document();
   // Up to where it wants the first part.
   walk.next();
 
+  // A mistake after the runs of the same part comes after any mistake in them.
   function advance(): Run[] {
-    walk.next();
+    if (failed !== undefined) throw failed.error;
+    try {
+      walk.next();
+    } catch (error) {
+      failed = { error };
+      if (runs.length === 0) throw error;
+    }
     const found = runs;
     runs = [];
     return found;
@@ -186,7 +194,11 @@ export function elementSplitter(pointer: string, shape: 'array' | 'object' | und
       cursor.line += scanned.newlines;
       if (scanned.lastNewline !== -1) cursor.lineStart = scanned.lastNewline + 1;
       cursor.at = close === -1 ? text.length : close + 1;
-      if (close !== -1) return;
+      if (close !== -1) {
+        if (floor === 1 || text[close] === ']') return;
+        cursor.at = close;
+        throw cursor.unexpected('"," or "]"');
+      }
       before.push(text.slice(rest));
       beforeLength += text.length - rest;
       if (beforeLength > longestRecord)

@@ -17,7 +17,9 @@ export function rowsOfRun(run: Run, path: string): Row[] {
   const doubtful = doubtfulNumbers(text);
   if (doubtful(0) === text.length) {
     try {
-      return eachAsRow(JSON.parse(`[${text}]`));
+      const values: Value[] = JSON.parse(`[${text}]`);
+      // Fewer where there is nothing at all after a comma.
+      if (values.length === commas.length + 1) return eachAsRow(values);
     } catch {
       // The careful way finds the place.
     }
