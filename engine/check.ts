@@ -1,7 +1,7 @@
 // `pipe check`: everything that can be known to be wrong with a definition before it is run, without a network.
 import { dirname } from 'node:path';
 import type { Pipe } from '../schemas/generated/types.ts';
-import type { Checking, ConnectorShape } from './check/checking.ts';
+import { type Checking, type ConnectorShape, tasksById } from './check/checking.ts';
 import { checkExpressions } from './check/expressions.ts';
 import { checkPaths } from './check/paths.ts';
 import { checkReferences } from './check/references.ts';
@@ -41,6 +41,7 @@ export async function checkPipe(
       reporter,
       definition: source.value,
       tasks,
+      byId: tasksById(tasks),
       params: mapsOf(source.value.params),
       connections: createLookup([
         { home: 'pipe', connections: connectionsOf(source.value.connections) },

@@ -52,6 +52,7 @@ const catalogue = {
   RECORD_INVALID: { fault: 'input', message: 'record {position}: {reason}' },
   TARGET_EXISTS: { fault: 'input', message: '{path} is already there and the mode is `create`; remove it, or say `mode: replace`' },
   ARCHIVE_UNSAFE: { fault: 'input', message: '{path}: the entry "{entry}" {reason}' },
+  SCHEMA_INVALID: { fault: 'definition', message: '{where}: the JSON Schema {reason}' },
   PIPE_FAILED: { fault: 'input', message: '{message}' },
 
   // Files and machines

@@ -1,19 +1,21 @@
 // A definition's text as a value whose every part knows its place in the file.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Node } from 'yaml';
 import type { Diagnostic, DiagnosticCode } from './diagnostics.ts';
 import { failure, systemFailure } from './errors.ts';
-import { convertDocument, type DocumentTree } from './load/document.ts';
+import { convertDocument, type DocumentTree, type Report, type TreeNode } from './load/document.ts';
 import { scalarOffsets } from './load/scalar.ts';
+import { readSimple } from './load/simple.ts';
 import { parseText } from './load/syntax.ts';
-import { createLines, type Place } from './load/text.ts';
+import { createLines, type Lines, type Place } from './load/text.ts';
 import { pointerParts } from './pointer.ts';
 import { didYouMean } from './suggest.ts';
 
 export type { Place } from './load/text.ts';
 
 const mostBytes = 5 * 1024 * 1024;
+/** From how many characters on it pays to try the fast way first. */
+const large = 50_000;
 
 /** A loaded file. Pointers are JSON pointers into `value`; one that leads nowhere means the nearest thing above it. */
 export interface Source {
@@ -78,23 +80,27 @@ export async function loadText(text: string, file: string, options: LoadOptions 
   const lines = createLines(plain);
   const shown = shownName(file);
   const diagnostics: Diagnostic[] = [];
-  const report = (code: DiagnosticCode, message: string, start: number, end: number) => {
+  const report: Report = (code, message, start, end) => {
     diagnostics.push({ code, severity: 'error', message, file: shown, ...lines.place(start, end) });
   };
   const loaded = (source: Source | undefined): Loaded => ({ source, diagnostics, line: lines.line });
 
-  const yaml = await import('yaml');
-  const document = parseText(yaml, plain, report);
-  if (document === undefined) {
+  const tree = (plain.length > large ? readSimple(plain) : undefined) ?? (await readYaml(plain, lines, report));
+  if (tree === undefined) {
     if (diagnostics.length === 0) report('FILE_EMPTY', 'the file is empty', 0, 0);
     return loaded(undefined);
   }
-  const tree = convertDocument(yaml, document, lines, report);
   if (tree.value === null && diagnostics.length === 0) report('FILE_EMPTY', 'the file is empty', 0, 0);
   if (diagnostics.length > 0) return loaded(undefined);
   const list = Array.isArray(tree.value) ? options.list : undefined;
   const value = list === undefined ? tree.value : { [list]: tree.value };
-  return loaded(createSource(yaml, { file: shown, text: plain, value, tree, list, lines }));
+  return loaded(createSource({ file: shown, text: plain, value, tree, list, lines }));
+}
+
+async function readYaml(text: string, lines: Lines, report: Report): Promise<DocumentTree | undefined> {
+  const yaml = await import('yaml');
+  const document = parseText(yaml, text, report);
+  return document === undefined ? undefined : convertDocument(yaml, document, lines, report);
 }
 
 /** A definition that a program made, as if it were a JSON file. */
@@ -108,16 +114,16 @@ interface SourceParts {
   value: unknown;
   tree: DocumentTree;
   list: string | undefined;
-  lines: ReturnType<typeof createLines>;
+  lines: Lines;
 }
 
-function createSource(yaml: typeof import('yaml'), { file, text, value, tree, list, lines }: SourceParts): Source {
+function createSource({ file, text, value, tree, list, lines }: SourceParts): Source {
   const find = (pointer: string) => {
     const parts = pointerParts(pointer);
     return tree.find(list !== undefined && parts[0] === list ? parts.slice(1) : parts);
   };
-  const range = (node: Node | undefined): [number, number] => [node?.range?.[0] ?? 0, node?.range?.[1] ?? 0];
-  const offsets = new Map<Node, number[]>();
+  const range = (node: TreeNode | undefined): [number, number] => [node?.range?.[0] ?? 0, node?.range?.[1] ?? 0];
+  const offsets = new Map<TreeNode, number[]>();
 
   return {
     file,
@@ -130,7 +136,7 @@ function createSource(yaml: typeof import('yaml'), { file, text, value, tree, li
     },
     within(pointer, start, end = start + 1) {
       const { node, complete } = find(pointer);
-      if (!complete || !yaml.isScalar(node) || typeof node.value !== 'string') return this.locate(pointer);
+      if (!complete || typeof node?.value !== 'string') return this.locate(pointer);
       const [from, to] = range(node);
       let map = offsets.get(node);
       if (map === undefined) {

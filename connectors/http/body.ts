@@ -2,7 +2,7 @@
 import type { CallOptions, ConnectorContext, Range } from '../../engine/contracts.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
 import { shownUrl } from './address.ts';
-import type { Answer } from './client.ts';
+import { type Answer, beginning } from './client.ts';
 import { final } from './failures.ts';
 
 export interface Source {
@@ -43,7 +43,7 @@ export async function* wholeBody(
     const answer = await ask!(rangeHeaders(at, end, at > start ? before : undefined));
     part = undefined;
     if (answer.status === 416) {
-      answer.drop();
+      await beginning(answer);
       // The range begins beyond the end, or the connection broke just there.
       if (at > start && Number(/\*\/(\d+)$/.exec(answer.headers['content-range'] ?? '')?.[1]) !== at)
         throw changed(answer);
@@ -87,6 +87,8 @@ export async function* wholeBody(
       signal.throwIfAborted();
     }
   } finally {
+    // A body that is whole is read to its end, which leaves the connection to the next request; any other ends it.
+    if (part !== undefined && part.position === part.end) await part.chunks.next().catch(() => {});
     await part?.chunks.return?.();
   }
 }

@@ -1,5 +1,6 @@
 // One HTTP exchange: connection, credential, redirects, and failures for answers that are none. Nothing is repeated here but a 401.
 import { readFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher } from 'undici';
 import type { ConnectorContext } from '../../engine/contracts.ts';
 import { durationMs } from '../../engine/duration.ts';
@@ -68,6 +69,7 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
     });
   }
   let agent: Promise<Agent> | undefined;
+  const unread = new Set<Readable>();
   const openAgent = async () => {
     const ca = config.ca === undefined ? {} : { ca: await readAuthority(config.ca) };
     return new Agent({
@@ -93,14 +95,17 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
         signal,
         ...(body === undefined ? {} : { body: body as Uint8Array }),
       });
+      const { body: incoming } = response;
       // Ending a body early makes it emit an error that nobody waits for.
-      response.body.on('error', () => {});
+      incoming.on('error', () => {});
+      unread.add(incoming);
+      incoming.once('close', () => unread.delete(incoming));
       return {
         status: response.statusCode,
         headers: joined(response.headers),
         url,
-        body: checked(response.body, url, timeouts, signal),
-        drop: () => response.body.destroy(),
+        body: checked(incoming, url, timeouts, signal),
+        drop: () => incoming.destroy(),
       };
     } finally {
       leave();
@@ -159,6 +164,7 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
     },
 
     async close() {
+      for (const body of unread) body.destroy();
       await (await agent?.catch(() => undefined))?.destroy();
     },
   };

@@ -4,7 +4,7 @@ import type { Capability } from '../contracts.ts';
 import type { FormatRegistry } from '../formats.ts';
 import type { OpShape } from '../graph.ts';
 import type { Reporter } from '../report.ts';
-import type { TaskList, TaskPlace } from '../validate/tasks.ts';
+import { everyTask, type TaskList, type TaskPlace } from '../validate/tasks.ts';
 
 /** What is known of a connector without opening a connection. */
 export interface ConnectorShape {
@@ -17,6 +17,7 @@ export interface Checking {
   reporter: Reporter;
   definition: Readonly<Record<string, unknown>>;
   tasks: TaskList | undefined;
+  byId: ReadonlyMap<string, readonly TaskPlace[]>;
   params: Readonly<Record<string, Record<string, unknown>>>;
   connections: ConnectionLookup;
   /** Aliases that `connect` tasks make. */
@@ -43,4 +44,23 @@ export function idOf(place: TaskPlace): string {
 export function tasksBefore(place: TaskPlace): TaskPlace[] {
   const before = place.list.tasks.slice(0, place.index);
   return place.list.parent === undefined ? before : [...tasksBefore(place.list.parent), ...before];
+}
+
+/** The task of a list that another one is, or stands inside of; undefined when it is neither. */
+export function standIn(list: TaskList, place: TaskPlace): TaskPlace | undefined {
+  let at: TaskPlace | undefined = place;
+  while (at !== undefined && at.list !== list) at = at.list.parent;
+  return at;
+}
+
+/** The tasks by `idOf`; several where an id is given twice. */
+export function tasksById(tasks: TaskList | undefined): Map<string, TaskPlace[]> {
+  const byId = new Map<string, TaskPlace[]>();
+  for (const place of everyTask(tasks)) {
+    const id = idOf(place);
+    const before = byId.get(id);
+    if (before === undefined) byId.set(id, [place]);
+    else before.push(place);
+  }
+  return byId;
 }

@@ -185,7 +185,7 @@ function checkParsed(checking: Checking, language: Language, found: Found, parse
       report(checking, found, 'UNKNOWN_PARAM', `${label}: there is no param "${name}"${hint}`, start, end);
     }
     if (root === 'tasks' && found.place !== undefined) {
-      const problem = taskProblem(found.place, name, [...everyTask(checking.tasks)]);
+      const problem = taskProblem(checking, found.place, name, false);
       if (problem !== undefined)
         report(checking, found, problem.code, `${label} names tasks.${name}, ${problem.message}`, start, end);
     }

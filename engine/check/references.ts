@@ -5,7 +5,7 @@ import { pointerTo } from '../pointer.ts';
 import { didYouMean, didYouMeanOrKnown } from '../suggest.ts';
 import { everyTask, isMap, markedValues, type TaskPlace } from '../validate/tasks.ts';
 import { shortText } from '../validate/wording.ts';
-import { type Checking, idOf, isPending, tasksBefore } from './checking.ts';
+import { type Checking, idOf, isPending, standIn, tasksBefore } from './checking.ts';
 
 export function checkReferences(checking: Checking): void {
   checkIds(checking);
@@ -53,16 +53,16 @@ function checkPendingConnectors({ reporter, definition }: Checking): void {
 }
 
 /** `from` and the like. That the task is in the same list, as its stream must be, is part of the graph. */
-function checkTaskReferences({ reporter, tasks }: Checking, place: TaskPlace): void {
+function checkTaskReferences(checking: Checking, place: TaskPlace): void {
   if (place.part === undefined) return;
   for (const { value, parts } of markedValues(place.part, place.task, ({ reference }) => reference === 'task')) {
     const names = Array.isArray(value) ? value : [value];
     for (const [index, name] of names.entries()) {
       if (typeof name !== 'string' || name === '') continue;
       const pointer = pointerTo(place.pointer, ...parts, ...(Array.isArray(value) ? [index] : []));
-      const problem = taskProblem(place, name, [...everyTask(tasks)]);
+      const problem = taskProblem(checking, place, name, true);
       if (problem !== undefined)
-        reporter.report({
+        checking.reporter.report({
           ...problem,
           message: `${place.label}: ${parts[0]} names "${name}", ${problem.message}`,
           pointer,
@@ -71,40 +71,39 @@ function checkTaskReferences({ reporter, tasks }: Checking, place: TaskPlace): v
   }
 }
 
-/** Why a task cannot use what another one gave, as the end of a sentence; undefined when it can. */
+/**
+ * Why a task cannot use what another one gave, as the end of a sentence; undefined when it can. A result can be used
+ * inside of later tasks too, a `stream` only in the list it flows in.
+ */
 export function taskProblem(
+  { byId }: Checking,
   place: TaskPlace,
   name: string,
-  all: readonly TaskPlace[],
-): { code: 'UNKNOWN_TASK' | 'LATER_TASK' | 'DISABLED'; message: string } | undefined {
-  const before = tasksBefore(place);
-  const found = before.find((each) => idOf(each) === name);
-  if (found?.task.disabled === true) return { code: 'DISABLED', message: `and ${found.label} is disabled` };
-  if (found !== undefined) return undefined;
-  if (idOf(place) === name) return { code: 'LATER_TASK', message: 'which is the task itself' };
-  const elsewhere = all.find((each) => idOf(each) === name);
-  if (elsewhere === undefined) {
-    const known = before.map(idOf).filter((id) => !id.startsWith('undefined_'));
-    const given = before.flatMap(({ id }) => (id === undefined ? [] : [id]));
-    const hint = didYouMean(name, known) || didYouMeanOrKnown(name, given, 'the ids before it are');
-    return { code: 'UNKNOWN_TASK', message: `and no task before it has that id${hint}` };
+  stream: boolean,
+): TaskProblem | undefined {
+  const named = byId.get(name) ?? [];
+  const inSight = named.filter((each) => (stream ? each.list === place.list : standIn(each.list, place) !== undefined));
+  const found = inSight.find((each) => each.index < standIn(each.list, place)!.index);
+  if (found !== undefined) {
+    return found.task.disabled === true ? { code: 'DISABLED', message: `and ${found.label} is disabled` } : undefined;
   }
-  const later = elsewhere.list === place.list || elsewhere.pointer > place.pointer;
-  if (later && !isInside(elsewhere, place))
-    return { code: 'LATER_TASK', message: `and ${elsewhere.label} comes only after it` };
-  return {
-    code: 'UNKNOWN_TASK',
-    message: `and ${elsewhere.label} is inside another task, where it cannot be seen from here`,
-  };
+  const [later] = inSight;
+  if (later === place) return { code: 'LATER_TASK', message: 'which is the task itself' };
+  if (later !== undefined) return { code: 'LATER_TASK', message: `and ${later.label} comes only after it` };
+  const [hidden] = named;
+  if (hidden !== undefined) {
+    const where = standIn(hidden.list, place) === undefined ? 'is inside another task' : 'is outside of this list';
+    return { code: 'UNKNOWN_TASK', message: `and ${hidden.label} ${where}, where it cannot be taken from` };
+  }
+  const before = tasksBefore(place);
+  const given = before.flatMap(({ id }) => (id === undefined ? [] : [id]));
+  const hint = didYouMean(name, before.map(idOf)) || didYouMeanOrKnown(name, given, 'the ids before it are');
+  return { code: 'UNKNOWN_TASK', message: `and no task before it has that id${hint}` };
 }
 
-function isInside(inner: TaskPlace, place: TaskPlace): boolean {
-  return (
-    inner.list !== place.list &&
-    inner.list.parent !== undefined &&
-    inner.list.parent.list === place.list &&
-    inner.list.parent.index < place.index
-  );
+interface TaskProblem {
+  code: 'UNKNOWN_TASK' | 'LATER_TASK' | 'DISABLED';
+  message: string;
 }
 
 function checkConnectionField(checking: Checking, place: TaskPlace): void {

@@ -8,10 +8,18 @@ type Yaml = typeof import('yaml');
 /** Told of a mistake, with offsets into the text. */
 export type Report = (code: DiagnosticCode, message: string, start: number, end: number) => void;
 
+/** A node of the document, whichever way it was read: where it begins and ends, and what a scalar means. */
+export interface TreeNode {
+  range?: readonly [number, number, ...number[]] | null;
+  value?: unknown;
+  /** How a scalar is written, in the parser's words: `PLAIN`, `QUOTE_DOUBLE`, … */
+  type?: string;
+}
+
 export interface DocumentTree {
   value: unknown;
   /** The node that a pointer's parts lead to, and its key's; the last ones that exist where the pointer goes further. */
-  find(parts: readonly string[]): { node: Node | undefined; key: Node | undefined; complete: boolean };
+  find(parts: readonly string[]): { node: TreeNode | undefined; key: TreeNode | undefined; complete: boolean };
 }
 
 const deepest = 100;
@@ -184,6 +192,22 @@ export function convertDocument(yaml: Yaml, document: Document, lines: Lines, re
     return at;
   };
 
+  const indexes = new WeakMap<YAMLMap, Map<unknown, Pair<Node, Node | null>>>();
+
+  /** The pairs of a map by key, the first of several with one key. */
+  function pairsOf(map: YAMLMap): Map<unknown, Pair<Node, Node | null>> {
+    let index = indexes.get(map);
+    if (index === undefined) {
+      index = new Map();
+      for (const pair of map.items as Pair<Node, Node | null>[]) {
+        const key = resolve(pair.key);
+        if (!isMerge(yaml, pair) && yaml.isScalar(key) && !index.has(key.value)) index.set(key.value, pair);
+      }
+      indexes.set(map, index);
+    }
+    return index;
+  }
+
   function child(node: Node | undefined, part: string): { key: Node | undefined; node: Node | undefined } | undefined {
     if (yaml.isSeq(node)) {
       const item = /^\d+$/.test(part) ? (node.items[Number(part)] as Node | undefined) : undefined;
@@ -191,11 +215,8 @@ export function convertDocument(yaml: Yaml, document: Document, lines: Lines, re
     }
     if (!yaml.isMap(node)) return undefined;
     const pairs = node.items as Pair<Node, Node | null>[];
-    for (const pair of pairs) {
-      const key = resolve(pair.key);
-      if (!isMerge(yaml, pair) && yaml.isScalar(key) && key.value === part)
-        return { key: pair.key, node: resolve(pair.value) };
-    }
+    const pair = pairsOf(node).get(part);
+    if (pair !== undefined) return { key: pair.key, node: resolve(pair.value) };
     for (const pair of pairs) {
       if (!isMerge(yaml, pair)) continue;
       const merged = resolve(pair.value);

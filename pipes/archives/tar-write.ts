@@ -24,7 +24,7 @@ async function feed(
   files: AsyncIterable<{ name: string; file: FileItem }>,
 ): Promise<void> {
   for await (const { name, file } of files) {
-    if (file.size !== undefined && file.contentEncoding === undefined) {
+    if (file.size !== undefined) {
       await addEntry(tar, name, file, file.size, file.open());
       continue;
     }
@@ -57,7 +57,7 @@ async function addEntry(
   if (sent !== size && !tar.destroyed) {
     throw failure('IO_FAILED', { path, reason: `${sent} bytes came where ${size} were announced` });
   }
-  entry.end();
+  (entry as NodeJS.WritableStream).end();
   await ended;
 }
 

@@ -162,7 +162,7 @@ function zip64Field(numbers: readonly number[]): Buffer {
   const field = Buffer.alloc(4 + numbers.length * 8);
   field.writeUInt16LE(0x0001, 0);
   field.writeUInt16LE(numbers.length * 8, 2);
-  numbers.forEach((number, at) => field.writeBigUInt64LE(BigInt(number), 4 + at * 8));
+  for (const [at, number] of numbers.entries()) field.writeBigUInt64LE(BigInt(number), 4 + at * 8);
   return field;
 }
 

@@ -69,7 +69,7 @@ export async function* decodeText(
 /**
  * The bytes of a text. A chunk may end inside a surrogate pair. Fails with VALUE_LOSSY on a character that the encoding
  * does not have and on half a pair. `bom` puts a byte order mark first, also before no text at all, but not where what is
- * written is `continued`.
+ * written is `continued`; text that begins with such a character gets one too.
  */
 export async function* encodeText(
   chunks: AsyncIterable<string> | Iterable<string>,
@@ -88,7 +88,8 @@ export async function* encodeText(
   };
 
   // RFC 2781: text called plain "utf-16" starts with its mark.
-  if ((bom || named === 'utf-16') && context.continued !== true) yield encode('\ufeff');
+  let markDue = bom || named === 'utf-16';
+  let atStart = context.continued !== true;
   for await (const chunk of chunks) {
     context.signal.throwIfAborted();
     let text = carry + chunk;
@@ -97,8 +98,14 @@ export async function* encodeText(
       carry = text.slice(-1);
       text = text.slice(0, -1);
     }
-    if (text !== '') yield encode(text);
+    if (text === '') continue;
+    // Without a mark before it, such a character would be taken for one.
+    if (charset.mark !== undefined && /^[\ufeff\ufffe]/.test(text)) markDue = true;
+    if (atStart && markDue) yield encode('\ufeff');
+    atStart = false;
+    yield encode(text);
   }
+  if (atStart && markDue) yield encode('\ufeff');
   if (carry !== '') throw unencodable(charset, carry, context.path);
 }
 

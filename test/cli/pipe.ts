@@ -16,8 +16,8 @@ export interface PipeOptions {
   env?: Record<string, string>;
   /** What stdin holds; nothing, and closed, unless told. */
   stdin?: string | Uint8Array;
-  /** Told of stderr as it comes, with a way to send a signal. */
-  onStderr?(text: string, kill: (signal: NodeJS.Signals) => void): void;
+  /** Sends a signal, once, when stderr so far matches. */
+  killWhen?: { matches: RegExp; signal: NodeJS.Signals };
 }
 
 export function pipeCommand(args: readonly string[], options: PipeOptions = {}): Promise<Ended> {
@@ -29,12 +29,14 @@ export function pipeCommand(args: readonly string[], options: PipeOptions = {}):
     });
     let stdout = '';
     let stderr = '';
+    let killed = false;
     child.stdout.setEncoding('utf8').on('data', (text) => {
       stdout += text;
     });
     child.stderr.setEncoding('utf8').on('data', (text) => {
       stderr += text;
-      options.onStderr?.(stderr, (signal) => child.kill(signal));
+      // A second signal would end it at once, as a second Ctrl-C does.
+      if (!killed && options.killWhen?.matches.test(stderr)) killed = child.kill(options.killWhen.signal);
     });
     // A command that ends without reading its stdin closes the pipe under us.
     child.stdin.on('error', () => {});

@@ -142,12 +142,12 @@ if (missing !== undefined) {
       } finally {
         await own.close();
       }
-      const gone = await inProcess(
-        { DBUS_SESSION_BUS_ADDRESS: '', XDG_RUNTIME_DIR: '/nowhere', DISPLAY: '' },
-        `await store.get('my-db', o)`,
-      );
-      expect(gone).toMatchObject({ code: 'STORE_UNAVAILABLE' });
-      expect(gone.message).toContain('D-Bus');
+      for (const address of [undefined, '', 'unix:path=/nowhere/bus']) {
+        const nowhere = { DBUS_SESSION_BUS_ADDRESS: address, XDG_RUNTIME_DIR: '/nowhere', DISPLAY: undefined };
+        const gone = await inProcess(nowhere, `await store.get('my-db', o)`);
+        expect(gone, address).toMatchObject({ code: 'STORE_UNAVAILABLE' });
+        expect(gone.message).toContain('no D-Bus session');
+      }
     });
   });
 
