@@ -51,7 +51,7 @@ export interface Engine {
   plan(source: DefinitionSource, options?: PlanOptions): Promise<PlanDescription>;
   run(source: DefinitionSource, options?: PlanOptions & RunOptions): Run;
   /** The rows of a path of the language. */
-  read(path: string, options?: { format?: FormatChoice; signal?: AbortSignal }): AsyncIterable<Row>;
+  read(path: string, options?: { format?: FormatChoice; signal?: AbortSignal }): AsyncIterableIterator<Row>;
   close(): Promise<void>;
 }
 

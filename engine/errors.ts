@@ -102,6 +102,10 @@ const catalogue = {
     message: '{path} is encrypted and there is no passphrase; set PIPE_PASSPHRASE, or name a file that holds it with `passphrase_file`',
   },
   PASSPHRASE_WRONG: { fault: 'connection', message: 'the passphrase does not open {path}; the one from {source} is not the one it was made with' },
+  CONNECTION_INVALID: { fault: 'connection', message: '{reason}' },
+  CONNECTIONS_INVALID: { fault: 'connection', message: '{count} about connections in {file}; `pipe check {file}` shows them again' },
+  CONNECTIONS_UNREADABLE: { fault: 'connection', message: '{path}:{line} cannot be changed: {reason}' },
+  CONNECTION_EXISTS: { fault: 'connection', message: 'there is a connection "{name}" in {where} already; choose another alias, or change it with `pipe connections edit {name}`' },
   CONNECTION_DISABLED: { fault: 'connection', message: '{connection} is disabled; `pipe connections enable {connection}` makes it usable again' },
 
   // The run

@@ -32,8 +32,8 @@ export function createHandover<T>(onLeave: () => void): Handover<T> {
         for (;;) {
           if (slot !== undefined) {
             const { value, taken } = slot;
-            slot = undefined;
             yield value;
+            slot = undefined;
             taken();
           } else if (ended !== undefined) {
             if (ended.error !== undefined) throw ended.error;

@@ -73,8 +73,8 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
   const producers = new WeakMap<Stream, TaskState>();
 
   /** Rows of any stream; decoding is counted for, and blamed on, the task that gave the files. */
-  const rowsOf = async (stream: Stream): Promise<RowStream> => {
-    const producer = producers.get(stream);
+  const rowsOf = async (stream: Stream, from?: TaskState): Promise<RowStream> => {
+    const producer = producers.get(stream) ?? from;
     if (stream.kind === 'rows' || producer === undefined) return codecs.rows(stream);
     const meter = meterOf(producer);
     try {
@@ -94,7 +94,8 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     state.startedMs = Date.now();
     events.emit({ type: 'task.started', index: task.index, op: task.op, id: task.id });
 
-    const context = contextOf(state, new Map(task.inputs.map((at, i) => [states.find((other) => other.task.index === at)!.task.id, inputs[i]!])));
+    const from = inputs[0] && producers.get(inputs[0]);
+    const context = contextOf(state, from, new Map(task.inputs.map((at, i) => [states.find((other) => other.task.index === at)!.task.id, inputs[i]!])));
     const code = await parts.tasks[task.op]!();
     const params = evaluateFields(task, scope);
     if ('step' in code) {
@@ -109,7 +110,7 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     if (stream === undefined) return;
     const shown = task.yields === 'same' ? stream : metered(stream, meterOf(state));
     if (shown !== stream) producers.set(shown, state);
-    give(state, await limited(shown, task));
+    await give(state, await limited(shown, task));
   };
 
   /** With --limit, the first rows of every source. */
@@ -119,18 +120,20 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     return addStep(rows, { step: limitStep(options.limit, rows.columns), count: () => {} });
   };
 
-  const give = (state: TaskState, stream: Stream): void => {
-    const branches = state.task.consumers.length;
-    if (branches === 0) return work(state, drain(stream, state));
-    const streams = tee(stream, branches, signal);
-    const producer = producers.get(stream);
+  const give = async (state: TaskState, stream: Stream): Promise<void> => {
+    const takers = states.filter(({ task }) => task.inputs.includes(state.task.index));
+    if (takers.length === 0) return work(state, drain(stream, state));
+    // Several takers, one of them for rows: decoded once, for all.
+    const shared = takers.length > 1 && takers.some(({ task }) => !task.accepts.includes('files')) ? await rowsOf(stream) : stream;
+    const streams = tee(shared, takers.length, signal);
+    const producer = producers.get(shared);
     if (producer !== undefined) for (const branch of streams) producers.set(branch, producer);
     outputs.set(state.task.index, streams);
   };
 
-  const skip = (state: TaskState, input: Stream | undefined): void => {
+  const skip = async (state: TaskState, input: Stream | undefined): Promise<void> => {
     state.status = 'skipped';
-    if (input !== undefined) give(state, input);
+    if (input !== undefined) await give(state, input);
   };
 
   const drain = async (stream: Stream | undefined, state: TaskState): Promise<void> => {
@@ -143,13 +146,13 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     else for await (const _ of stream.files) meter.files(counts ? 1 : 0);
   };
 
-  const contextOf = (state: TaskState, inputs: ReadonlyMap<string, Stream>): TaskContext =>
+  const contextOf = (state: TaskState, from: TaskState | undefined, inputs: ReadonlyMap<string, Stream>): TaskContext =>
     createTaskContext({
       task: state.task,
       signal,
       events,
       scope,
-      rows: rowsOf,
+      rows: (stream) => rowsOf(stream, from),
       codecs,
       barrier,
       figures: state.figures,
@@ -160,19 +163,18 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
         state.result = value;
       },
       stdout: options.stdout ?? noStdout,
-      stdin: options.stdin ?? noStdin,
+      stdin: () => untilAborted((options.stdin ?? noStdin)(), signal),
     });
 
   try {
+    // Each task starts as soon as those before it have: two takers of one output must be able to pull in turn.
+    const started = new Map<number, Promise<void>>();
     for (const state of states) {
-      if (first !== undefined) break;
-      signal.throwIfAborted();
-      try {
-        await start(state);
-      } catch (error) {
-        fail(error, state);
-      }
+      const before = state.task.inputs.map((input) => started.get(input));
+      const starting = Promise.all(before).then(() => (signal.aborted ? undefined : start(state)));
+      started.set(state.task.index, starting.catch((error) => fail(error, state)));
     }
+    await Promise.all(started.values());
     await Promise.all(works);
     signal.throwIfAborted();
   } catch (error) {
@@ -189,6 +191,26 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     events.emit({ type: 'task.ended', index: state.task.index, op: state.task.op, id: state.task.id, status: state.status, figures: state.figures });
   }
   if (first !== undefined) throw first.error instanceof ExitSignal ? first.error : asFailure(first.error);
+}
+
+/** Ends with the signal, also where the source never gives anything more: stdin knows no signal. */
+async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const step = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        const abort = () => reject(signal.reason);
+        if (signal.aborted) abort();
+        signal.addEventListener('abort', abort, { once: true });
+        iterator.next().then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+      });
+      if (step.done === true) return;
+      yield step.value;
+    }
+  } finally {
+    // Not awaited: a source that hangs does not end either.
+    Promise.resolve(iterator.return?.()).catch(() => {});
+  }
 }
 
 function limitStep(rows: number, columns: readonly Column[] | undefined): RowStep {

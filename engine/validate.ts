@@ -221,6 +221,13 @@ async function validatePart(
   load: () => Promise<{ validate: Validate }>,
   validated: { value: unknown; pointer: string; shape: Shape; label: string },
 ): Promise<void> {
-  const { validate } = await load();
+  let validate = loaded.get(load);
+  if (validate === undefined) {
+    ({ validate } = await load());
+    loaded.set(load, validate);
+  }
   for (const mistake of mistakesOf(validate, validated)) reporter.report(mistake);
 }
+
+// Asking the module system again takes longer than validating a connection.
+const loaded = new Map<() => Promise<{ validate: Validate }>, Validate>();

@@ -45,18 +45,22 @@ async function* convertedBytes(
   yield* context.encode(rows, path, format).open();
 }
 
-/** The name with the extension of the format, in place of that of the format it had, and of its compression. */
-export function renamedFor(file: FileItem, reading: Reading | undefined, format: FormatChoice): string {
-  const name = formatName(file, format, formats)!;
-  const extension = formats[name]!.extensions[0] ?? 'txt';
+/** The name with the extension of the format and of its compression, in place of those it had. */
+export function renamedFor(file: FileItem, format: FormatChoice): string {
+  const { extensions } = formats[formatName(file, format, formats)!]!;
   const plain = file.name.replace(/\.(gz|br)$/i, '');
   const dot = plain.lastIndexOf('.');
-  const had = dot > 0 ? plain.slice(dot + 1).toLowerCase() : '';
-  // What stands after the dot is part of the name where it is no extension: `orders.2026`.
-  const known = Object.values(formats).some(({ extensions }) => extensions.includes(had));
-  const stem = known || (had !== '' && reading?.format === undefined) ? plain.slice(0, dot) : plain;
-  return `${stem}.${extension}`;
+  const had = plain.slice(dot + 1).toLowerCase();
+  // Only what is an extension goes: `orders.2026` is a name.
+  const isKnown = dot > 0 && Object.values(formats).some((entry) => entry.extensions.includes(had));
+  const compression = typeof format === "object" && "compression" in format ? compressionExtensions.get(format.compression) : undefined;
+  return `${isKnown ? plain.slice(0, dot) : plain}.${extensions[0] ?? 'txt'}${compression ?? ''}`;
 }
+
+const compressionExtensions = new Map<unknown, string>([
+  ['gzip', '.gz'],
+  ['brotli', '.br'],
+]);
 
 function beside(path: string, name: string): string {
   return path.slice(0, path.replace(/[?#].*$/s, '').lastIndexOf('/') + 1) + name;

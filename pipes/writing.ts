@@ -77,7 +77,7 @@ async function* named(
   context: TaskContext,
 ): AsyncGenerator<FileItem> {
   for await (const file of files) {
-    const name = format === undefined ? file.name : renamedFor(file, reading, format);
+    const name = format === undefined ? file.name : renamedFor(file, format);
     const fits = context.sameBytes(file, reading, name, format);
     yield fits && name === file.name ? file : convertedFile(file, name, reading, format, context);
   }

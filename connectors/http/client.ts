@@ -80,9 +80,13 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
     });
   };
 
-  /** One request, one answer, whatever it says. */
-  const send = async (call: Call, url: URL, headers: Record<string, string>): Promise<Answer> => {
-    const { method, body, signal } = call;
+  /** One request, one answer, whatever it says. `plain` is the address without a credential in it. */
+  const send = async (
+    { method, body, signal }: Call,
+    url: URL,
+    plain: URL,
+    headers: Record<string, string>,
+  ): Promise<Answer> => {
     const leave = await gate.enter();
     try {
       signal.throwIfAborted();
@@ -103,8 +107,8 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
       return {
         status: response.statusCode,
         headers: joined(response.headers),
-        url,
-        body: checked(incoming, url, timeouts, signal),
+        url: plain,
+        body: checked(incoming, plain, timeouts, signal),
         drop: () => incoming.destroy(),
       };
     } finally {
@@ -122,7 +126,8 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
       const visited = [call.url];
       let renewed = false;
       for (;;) {
-        const url = new URL(visited.at(-1)!);
+        const plain = visited.at(-1)!;
+        const url = new URL(plain);
         const own = addresses.owns(url);
         const headers: Record<string, string> = { 'user-agent': 'pipewright', accept: '*/*' };
         if (own) for (const [name, value] of Object.entries(config.headers ?? {})) headers[name.toLowerCase()] = value;
@@ -130,14 +135,12 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
           if (own || url.host === call.url.host || neutral.has(name)) headers[name] = value;
         }
         const signed = own ? await access.sign(url, headers) : access.strip(url);
-        const answer = await send(call, url, headers).catch((error: unknown) => {
+        const answer = await send(call, url, plain, headers).catch((error: unknown) => {
           if (signal.aborted) throw signal.reason;
-          const network = networkFailure(error, visited.at(-1)!, timeouts);
+          const network = networkFailure(error, plain, timeouts);
           throw network.reached && !(repeatable.has(method) && !once) ? final(network.failure) : network.failure;
         });
         const { status } = answer;
-        // The address without what `sign` put into its query.
-        answer.url = visited.at(-1)!;
         if ((status >= 200 && status < 300) || statuses?.includes(status)) return answer;
         if (isRedirect(status)) {
           answer.drop();
@@ -152,7 +155,7 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
         }
         const refusal = statusFailure({
           method,
-          url: answer.url,
+          url: plain,
           status,
           headers: answer.headers,
           excerpt,

@@ -1,5 +1,5 @@
 // What a broken connection and an answer that is no success are in the catalogue's words.
-import { type Failure, failure, systemFailure } from '../../engine/errors.ts';
+import { Failure, failure, systemFailure } from '../../engine/errors.ts';
 import { shownUrl } from './address.ts';
 
 const advice: Readonly<Record<string, string>> = {
@@ -23,6 +23,7 @@ export interface Timeouts {
 
 /** An error of undici or of the socket. `reached`: whether the server may have had the request. */
 export function networkFailure(error: unknown, url: URL, timeouts: Timeouts): { failure: Failure; reached: boolean } {
+  if (error instanceof Failure) return { failure: error, reached: false };
   const known = error as NodeJS.ErrnoException;
   const { code = '', message = String(error) } = known;
   const cause = { cause: error };
@@ -43,7 +44,7 @@ export function networkFailure(error: unknown, url: URL, timeouts: Timeouts): { 
       advice[wrongVersion ? 'ERR_SSL_WRONG_VERSION_NUMBER' : code] ?? `the TLS handshake failed: ${message}`;
     return { failure: failure('TLS_FAILED', { host, reason }, cause), reached: false };
   }
-  if (code.startsWith('HPE_')) {
+  if (known.name === 'HTTPParserError') {
     const reason = `what it sends is not HTTP (${message})`;
     return { failure: failure('CONNECTION_LOST', { host, reason }, { ...cause, retry: false }), reached: true };
   }

@@ -184,12 +184,15 @@ async function withCapability(
   const shape = await checking.connectorShape(connector);
   if (shape === undefined) return undefined;
   const capability = place.task.query !== undefined && path.use === 'read' ? 'query' : capabilityOf[path.use];
-  if (capability !== undefined && !shape.capabilities.includes(capability)) {
-    const shown = where === 'url' ? shortText(what) : what;
-    const message = `${path.label}: ${shown} cannot ${doneTo[capability]}; ${connector} cannot do that`;
+  const manyFiles = where === 'connection' && path.use === 'read' && shape.stores === 'files' && hasPattern(inside);
+  const shown = where === 'url' ? shortText(what) : what;
+  const refuse = (missing: string) => {
+    const message = `${path.label}: ${shown} cannot ${missing}`;
     checking.reporter.report({ code: 'CAPABILITY_MISSING', message, pointer: path.pointer });
     return undefined;
-  }
+  };
+  if (capability !== undefined && !shape.capabilities.includes(capability)) return refuse(`${doneTo[capability]}; ${connector} cannot do that`);
+  if (manyFiles && !shape.capabilities.includes('list')) return refuse('be listed, so that a pattern has no meaning; name one file');
   return factsOf(place, path, { where, stores: shape.stores });
 }
 

@@ -101,7 +101,7 @@ function withoutConsequences(
 
 /** What a problem of the graph is called here; undefined for those that are told with the other references. */
 function mistakeOf(problem: GraphProblem, place: TaskPlace, labelOf: (index: number) => string): Mistake | undefined {
-  const { label, pointer, list, task } = place;
+  const { label, pointer, list, task, part } = place;
   const before = place.index > 0 ? list.tasks[place.index - 1] : undefined;
   const atOp = { pointer: `${pointer}/op` };
   const atFrom = { pointer: task.from === undefined ? atOp.pointer : `${pointer}/from` };
@@ -127,7 +127,8 @@ function mistakeOf(problem: GraphProblem, place: TaskPlace, labelOf: (index: num
       return { code: 'SHARED_SOURCE', message, ...atFrom };
     }
     case 'unused':
-      return list.parent === undefined ? unused(place) : undefined;
+      // A request may be made for what it does.
+      return list.parent === undefined && part?.fields['/url']?.path !== 'request' ? unused(place) : undefined;
     default:
       return undefined;
   }

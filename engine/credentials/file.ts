@@ -28,6 +28,8 @@ export interface FileStoreOptions {
   ask?: AskPassphrase;
   /** For a file to be made: the exponent of scrypt's N, 10 to 20. 17, the default, takes 128 MiB for half a second. */
   cost?: number;
+  /** Told of the passphrase before it is used: the redactor. */
+  learn?(secret: string): void;
 }
 
 export interface FileStore extends CredentialStore {
@@ -58,15 +60,9 @@ interface Write {
 const mostAttempts = 3;
 const longestWriteMs = 60_000;
 
-export function createFileStore({
-  passphraseFile,
-  environment = process.env,
-  ask,
-  cost,
-  ...options
-}: FileStoreOptions): FileStore {
+export function createFileStore({ environment = process.env, cost, learn, ...options }: FileStoreOptions): FileStore {
   const path = resolve(options.path);
-  const sources = { environment, ...(passphraseFile !== undefined && { passphraseFile }), ...(ask && { ask }) };
+  const sources = { ...options, environment };
   let read: { bytes: Buffer; credentials: Credentials } | undefined;
   let key: DerivedKey | undefined;
   let given: Passphrase | undefined;
@@ -101,6 +97,7 @@ export function createFileStore({
       // First the one from before: another process may have made the file, or changed its salt, in between.
       const question = { path, isNew: header === undefined, attempt };
       const passphrase = (attempt === 0 && given) || (await getPassphrase(sources, question, signal));
+      learn?.(passphrase.text);
       const derived = await derivedOnce(passphrase.text, parameters);
       if (header === undefined || opens(derived, header)) {
         given = passphrase;
@@ -217,6 +214,7 @@ export function createFileStore({
     async changePassphrase(next, { signal }) {
       await load(signal);
       if (next === '') throw failure('PASSPHRASE_MISSING', { path });
+      learn?.(next);
       await write(signal, () => {}, await abortable(derivedOnce(next, newParameters(cost)), signal));
       given = { text: next, source: 'the new passphrase', again: false };
     },

@@ -31,9 +31,10 @@ export function keychainFailure(cause: unknown): Failure {
       { cause },
     );
   }
-  // "Cannot autolaunch D-Bus without X11 $DISPLAY", "Could not connect: No such file or directory".
+  // "Cannot autolaunch D-Bus without X11 $DISPLAY", "Could not connect: No such file or directory",
+  // "The given address is empty".
   if (
-    /D-?Bus|could not connect|connection is closed|not provide a session/i.test(reason) &&
+    /D-?Bus|could not connect|given address|connection is closed|not provide a session/i.test(reason) &&
     !/\.service files/.test(reason)
   ) {
     return unavailable(cause, [

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  fchmodSync,
   fchownSync,
   fstatSync,
   fsyncSync,
@@ -23,16 +24,17 @@ const lockStaleMs = 2000;
 
 /** The file's bytes, undefined when there is none. Throws STORE_EXPOSED when group or others may read or write it. */
 export function readPrivateFile(path: string): Buffer | undefined {
-  return open(path)?.bytes;
+  return open(path, false)?.bytes;
 }
 
 interface Opened {
   bytes: Buffer;
+  mode: number;
   uid: number;
   gid: number;
 }
 
-function open(path: string): Opened | undefined {
+function open(path: string, shared: boolean): Opened | undefined {
   let file: number;
   try {
     file = openSync(path, 'r');
@@ -42,10 +44,10 @@ function open(path: string): Opened | undefined {
   }
   try {
     const { mode, uid, gid } = fstatSync(file);
-    if (posix && (mode & 0o077) !== 0) {
+    if (posix && !shared && (mode & 0o077) !== 0) {
       throw failure('STORE_EXPOSED', { path, mode: (mode & 0o777).toString(8).padStart(4, '0') });
     }
-    return { bytes: readFileSync(file), uid, gid };
+    return { bytes: readFileSync(file), mode: mode & 0o777, uid, gid };
   } catch (error) {
     throw systemFailure(error as NodeJS.ErrnoException, path) ?? error;
   } finally {
@@ -61,18 +63,20 @@ export interface Change<T> {
 
 /**
  * Calls `change` with the file's bytes and puts what it gives in their place, durably. May call it again when another
- * process was faster. Creates file and folder readable by the user alone.
+ * process was faster. Creates file and folder readable by the user alone; a `shared` file is not private: others may
+ * read it, and it keeps its mode.
  */
 export async function replaceFile<T>(
   path: string,
   signal: AbortSignal,
   change: (before: Buffer | undefined) => Change<T>,
+  { shared = false }: { shared?: boolean } = {},
 ): Promise<T> {
   const target = realPath(path);
   try {
-    mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+    mkdirSync(dirname(target), { recursive: true, ...(shared ? {} : { mode: 0o700 }) });
     for (;;) {
-      const done = await withLock(target, signal, lockStaleMs, () => attempt(target, change));
+      const done = await withLock(target, signal, lockStaleMs, () => attempt(target, change, shared));
       if (done !== undefined) return done.result;
     }
   } catch (error) {
@@ -94,22 +98,27 @@ function realPath(path: string): string {
  * the lock either, which is lost when the process is suspended: each writer creates its own new file first, then removes
  * those of all others, then reads, and last renames its own. Who was overtaken finds its file gone.
  */
-function attempt<T>(path: string, change: (before: Buffer | undefined) => Change<T>): { result: T } | undefined {
+function attempt<T>(
+  path: string,
+  change: (before: Buffer | undefined) => Change<T>,
+  shared: boolean,
+): { result: T } | undefined {
   const folder = dirname(path);
   const prefix = `.${basename(path)}.new-`;
   const own = `${prefix}${process.pid}-${randomBytes(6).toString('hex')}`;
   const ownPath = join(folder, own);
-  const file = openSync(ownPath, 'wx', 0o600);
+  const file = openSync(ownPath, 'wx', shared ? 0o666 : 0o600);
   try {
     for (const name of readdirSync(folder)) {
       if (name.startsWith(prefix) && name !== own) rmSync(join(folder, name), { force: true });
     }
-    const before = open(path);
+    const before = open(path, shared);
     const { bytes, result } = change(before?.bytes);
     if (bytes === undefined) return { result };
     writeFileSync(file, bytes);
     // An administrator's change leaves the file to its user.
     if (posix && before !== undefined && process.getuid?.() === 0) fchownSync(file, before.uid, before.gid);
+    if (shared && before !== undefined) fchmodSync(file, before.mode);
     fsyncSync(file);
     try {
       renameSync(ownPath, path);

@@ -18,6 +18,8 @@ export interface VaultTokenOptions {
   secretIdFile?: string;
   /** Where the AppRole method is mounted, `approle` when absent. */
   authMount?: string;
+  /** Told of every token and secret ID before it is used: the redactor. */
+  learn?(secret: string): void;
 }
 
 export interface VaultToken {
@@ -45,7 +47,7 @@ interface Auth {
 export function createVaultToken(
   options: VaultTokenOptions & { environment: Readonly<Record<string, string | undefined>>; store: string },
 ): VaultToken {
-  const { environment, store } = options;
+  const { environment, store, learn } = options;
   const roleId = options.roleId ?? environment.VAULT_ROLE_ID;
   const given =
     options.token ??
@@ -60,6 +62,7 @@ export function createVaultToken(
         ? ((await renew(lease, send, signal)) ?? logIn(send, signal))
         : logIn(send, signal);
     const token = given?.trim() || fromFile(options.tokenFile);
+    learn?.(token);
     if (lease?.token === token && lease.renewable) {
       // What cannot be renewed any more is used to its end.
       return (await renew(lease, send, signal)) ?? { ...lease, renewable: false, renewAt: Number.POSITIVE_INFINITY };
@@ -75,6 +78,7 @@ export function createVaultToken(
       options.secretIdFile === undefined
         ? (options.secretId ?? environment.VAULT_SECRET_ID)
         : readText(options.secretIdFile, 'secret_id_file');
+    if (secretId) learn?.(secretId.trim());
     const method = (options.authMount ?? 'approle').replace(/^\/+|\/+$/g, '');
     const { auth, errors } = await send('POST', `auth/${method}/login`, signal, {
       role_id: roleId,
@@ -88,6 +92,7 @@ export function createVaultToken(
       });
     }
     const { client_token, lease_duration, renewable } = auth as Auth;
+    learn?.(client_token);
     return leaseOf(client_token, lease_duration, renewable);
   }
 

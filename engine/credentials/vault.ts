@@ -1,6 +1,6 @@
 // Credentials in HashiCorp Vault or OpenBao: version 2 of the KV secrets engine, over HTTP.
 import type { CredentialStore, StoredCredential } from '../contracts.ts';
-import { failure } from '../errors.ts';
+import { Failure, failure } from '../errors.ts';
 import { credentialOf, revealed } from '../secret.ts';
 import { checkName } from './names.ts';
 import { createVaultClient, type VaultClientOptions, type VaultReply } from './vault-client.ts';
@@ -34,6 +34,7 @@ export function createVaultStore({
   ...options
 }: VaultStoreOptions = {}): VaultStore {
   const client = createVaultClient(options);
+  let engineChecked: Promise<void> | undefined;
   const engine = mount.replace(/^\/+|\/+$/g, '');
   const folder = prefix.replace(/^\/+|\/+$/g, '');
   const pathOf = (kind: 'data' | 'metadata', name: string) =>
@@ -55,13 +56,37 @@ export function createVaultStore({
     };
   }
 
-  /** Vault says 404 of what is not there, but also of an engine that is not there. */
+  /** Vault says 404 of what is not there, but also of an engine that is not there, or of another version. */
   async function read(method: string, path: string, signal: AbortSignal): Promise<VaultReply> {
     const reply = await client.call(method, path, signal);
-    if (reply.status === 404 && reply.errors.length > 0) {
-      throw client.failed(`there is no KV engine at "${engine}/" (${reply.errors.join('; ')}); name it with \`mount\``);
+    if (reply.status === 404 && reply.errors.length === 0) {
+      engineChecked ??= checkEngine(signal).catch((error) => {
+        engineChecked = undefined;
+        throw error;
+      });
+      await engineChecked;
+    } else if (reply.status >= 400) {
+      throw client.failed(`${reply.errors.join('; ')}; \`mount\` names the KV engine, and is "${engine}"`);
     }
     return reply;
+  }
+
+  /** What the command-line client asks, too: version 1 of the engine answers 404 to whatever version 2 has. */
+  async function checkEngine(signal: AbortSignal): Promise<void> {
+    const { data } = await client.call('GET', `sys/internal/ui/mounts/${engine}`, signal).catch((error) => {
+      if (error instanceof Failure && error.code === 'STORE_DENIED') return { data: undefined };
+      throw error;
+    });
+    const { type, options } = (data ?? {}) as { type?: string; options?: { version?: string } | null };
+    if (type === 'kv' && options?.version !== '2') throw isVersion1();
+    if (type !== undefined && type !== 'kv')
+      throw client.failed(`"${engine}/" is no KV engine, but ${type}; name one with \`mount\``);
+  }
+
+  function isVersion1() {
+    return client.failed(
+      `"${engine}/" is version 1 of the KV engine; \`vault kv enable-versioning ${engine}\` makes it version 2`,
+    );
   }
 
   return {
@@ -88,9 +113,7 @@ export function createVaultStore({
         const reply = await client.call('POST', pathOf('data', name), signal, body);
         if (reply.status < 300) {
           if ((reply.data as { version?: number } | undefined)?.version !== undefined) return;
-          throw client.failed(
-            `"${engine}/" is version 1 of the KV engine; \`vault kv enable-versioning ${engine}\` makes it version 2`,
-          );
+          throw isVersion1();
         }
         const reason = reply.errors.join('; ');
         const raced = reason.includes('did not match the current version');

@@ -28,12 +28,16 @@ export function field(receiver: unknown, name: string, site: Site): unknown {
     const value = own(receiver, name);
     return value === undefined ? missing(receiver, name, site) : value;
   }
-  throw new Problem(() => {
-    const operand = operandOf(site, 0);
-    if (receiver === null || receiver === undefined)
-      return `${operand} is ${describe(receiver)} and has no field ${quoted(name)}; write ${operand}.?${name} to get null`;
-    return `${operand} is ${describe(receiver)}, which has no fields${name === 'length' || name === 'size' ? `; write size(${operand})` : ''}`;
-  });
+  throw new Problem(() => noFields(receiver, name, operandOf(site, 0)));
+}
+
+function noFields(receiver: unknown, name: string, operand: string): string {
+  if (receiver === null || receiver === undefined) {
+    return `${operand} is ${describe(receiver)} and has no field ${quoted(name)}; write ${operand}.?${name} to get null`;
+  }
+  const missed = `${operand} is ${describe(receiver)}, which has no fields`;
+  if (name === 'length' || name === 'size') return `${missed}; write size(${operand})`;
+  return Array.isArray(receiver) ? `${missed}; write ${operand}[0].${name} or ${operand}.map(x, x.${name})` : missed;
 }
 
 /** Undefined for what is not there. */

@@ -38,7 +38,9 @@ export class Generator {
 
   constructor(parsed: ParsedExpression, columns: readonly Column[] | undefined) {
     this.parsed = parsed;
-    this.#decimals = new Set(columns?.filter(({ type, untyped }) => type === 'decimal' && untyped !== true).map(({ name }) => name));
+    this.#decimals = new Set(
+      columns?.filter(({ type, untyped }) => type === 'decimal' && untyped !== true).map(({ name }) => name),
+    );
   }
 
   /** The whole: `finish` makes what leaves of the result (`always`, or only of what needs it), `fail` an error of what was thrown. */

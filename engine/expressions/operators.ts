@@ -86,9 +86,9 @@ function computeMixed(operator: Arithmetic, left: number | bigint, right: number
   if (operator === '/') return a / b;
   if (operator === '%') return remainderOfDoubles(left, right);
   const result = operator === '+' ? a + b : operator === '-' ? a - b : a * b;
-  if (typeof left === typeof right || Number.isSafeInteger(result)) return result;
+  if (typeof left === typeof right || !(isWhole(left) && isWhole(right))) return result;
   // An integer beside a whole double stays exact beyond 2^53, as for the keys of a column that grows past it.
-  if (!(isWhole(left) && isWhole(right))) return result;
+  if (Number.isSafeInteger(a) && Number.isSafeInteger(b) && Number.isSafeInteger(result)) return result;
   const exact = {
     '+': BigInt(left) + BigInt(right),
     '-': BigInt(left) - BigInt(right),
@@ -228,7 +228,10 @@ export function contained(value: unknown, container: unknown, site: Site): boole
     const isOther = typeof value === 'string' ? neverText : (each: unknown) => typeof each === 'string';
     const comparable = (typeof value !== 'string' && !neverText(value)) || container.length === 0;
     if (comparable || !container.every(isOther)) return false;
-    throw mismatch(value, container[0], { ...site, operands: [site.operands[0]!, `an element of ${site.operands[1]}`] });
+    throw mismatch(value, container[0], {
+      ...site,
+      operands: [site.operands[0]!, `an element of ${site.operands[1]}`],
+    });
   }
   if (typeof container === 'object' && container !== null && isMap(container)) {
     return (

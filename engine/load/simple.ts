@@ -17,7 +17,8 @@ const plainInBlock = /[A-Za-z0-9_./$(+-][^\n]*/y;
 const plainInFlow = /[A-Za-z0-9_./(+-][^\n,[\]{}]*/y;
 const quoted = /"[^"\\\n]*"|'[^'\n]*'(?!')/y;
 const blanks = / */y;
-const number = /^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN)$/;
+const number =
+  /^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(?:inf|Inf|INF)|\.nan|\.NaN|\.NAN)$/;
 const word = /^(?:null|Null|NULL|true|True|TRUE|false|False|FALSE)$/;
 
 /**
@@ -140,7 +141,7 @@ function readDocument(text: string): SimpleNode {
     at += 1;
     const range: SimpleNode['range'] = [start, at];
     return close === '}'
-      ? { range, entries, value: valueOf(entries) }
+      ? { range, entries, value: plainMap(entries) }
       : { range, items, value: items.map(({ value }) => value) };
   };
 
@@ -160,9 +161,11 @@ function readDocument(text: string): SimpleNode {
     return key;
   };
 
+  const atDash = () => text[at] === '-' && (text[at + 1] === ' ' || text[at + 1] === '\n');
+
   const readBlock = (depth: number): SimpleNode => {
     if (depth > deepest) give();
-    return text[at] === '-' && text[at + 1] === ' ' ? readList(depth) : readMap(depth);
+    return atDash() ? readList(depth) : readMap(depth);
   };
 
   const readMap = (depth: number): SimpleNode => {
@@ -170,13 +173,13 @@ function readDocument(text: string): SimpleNode {
     const entries = new Map<string, { key: SimpleNode; node: SimpleNode }>();
     while (indent === own) addEntry(entries, readKey(false), () => readValue(own, depth, true), give);
     if (indent > own) give();
-    return { range: [start, at], entries, value: valueOf(entries) };
+    return { range: [start, at], entries, value: plainMap(entries) };
   };
 
   const readList = (depth: number): SimpleNode => {
     const [own, start] = [indent, at];
     const items: SimpleNode[] = [];
-    while (indent === own && text[at] === '-' && text[at + 1] === ' ') {
+    while (indent === own && atDash()) {
       at += 1;
       skipBlanks();
       // What follows the dash is indented by where it stands.
@@ -196,7 +199,7 @@ function readDocument(text: string): SimpleNode {
     if (letter === undefined || letter === '\n' || letter === '#') {
       endLine();
       // A list may stand as far left as the key it belongs to.
-      const listHere = ofMap && indent === own && text[at] === '-' && text[at + 1] === ' ';
+      const listHere = ofMap && indent === own && atDash();
       return indent > own || listHere ? readBlock(depth + 1) : give();
     }
     const node = letter === '{' || letter === '[' ? readFlow(depth + 1) : (readQuoted() ?? readPlain(plainInBlock));
@@ -224,7 +227,7 @@ function addEntry(
   entries.set(name, { key, node: read() });
 }
 
-function valueOf(entries: ReadonlyMap<string, { node: SimpleNode }>): Record<string, unknown> {
+function plainMap(entries: ReadonlyMap<string, { node: SimpleNode }>): Record<string, unknown> {
   const value: Record<string, unknown> = {};
   for (const [key, { node }] of entries) value[key] = node.value;
   return value;

@@ -19,7 +19,8 @@ export interface Lines {
 export function createLines(text: string): Lines {
   const starts = [0];
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
-  const hidden: { start: number; end: number }[] = [];
+  /** The hidden ranges of each line, from 0. */
+  const hidden = new Map<number, { start: number; end: number }[]>();
 
   const lineOf = (offset: number): number => {
     let low = 0;
@@ -50,7 +51,7 @@ export function createLines(text: string): Lines {
       if (start === undefined) return undefined;
       const end = endOf(number - 1);
       let shown = text.slice(start, end);
-      for (const range of hidden) {
+      for (const range of hidden.get(number - 1) ?? []) {
         const from = Math.max(range.start - start, 0);
         const to = Math.min(range.end - start, shown.length);
         if (from < to) shown = shown.slice(0, from) + '•'.repeat(to - from) + shown.slice(to);
@@ -58,7 +59,11 @@ export function createLines(text: string): Lines {
       return hideLikelySecret(shown);
     },
     hide(start, end) {
-      hidden.push({ start, end });
+      for (let line = lineOf(start), last = lineOf(Math.max(start, end - 1)); line <= last; line++) {
+        const before = hidden.get(line);
+        if (before === undefined) hidden.set(line, [{ start, end }]);
+        else before.push({ start, end });
+      }
     },
   };
 }

@@ -89,10 +89,21 @@ export interface MarkedValue {
 /** The values of a document at the fields whose marks pass the test, in the order of the shape. */
 export function markedValues(shape: Shape, root: unknown, test: (info: FieldInfo) => boolean): MarkedValue[] {
   const found: MarkedValue[] = [];
-  for (const [pointer, info] of Object.entries(shape.fields)) {
-    if (test(info)) collect(root, pointerParts(pointer), [], (value, parts) => found.push({ value, parts, info }));
+  for (const { path, info } of fieldsOf(shape)) {
+    if (test(info)) collect(root, path, [], (value, parts) => found.push({ value, parts, info }));
   }
   return found;
+}
+
+const fields = new WeakMap<Shape, { path: string[]; info: FieldInfo }[]>();
+
+function fieldsOf(shape: Shape): { path: string[]; info: FieldInfo }[] {
+  let known = fields.get(shape);
+  if (known === undefined) {
+    known = Object.entries(shape.fields).map(([pointer, info]) => ({ path: pointerParts(pointer), info }));
+    fields.set(shape, known);
+  }
+  return known;
 }
 
 function collect(

@@ -35,41 +35,23 @@ export function unsafe(archive: string, entry: string, reason: string): Failure 
 export interface Watch {
   /** Another entry begins. */
   entry(name: string): void;
-  /** The bytes as they come out of that entry; `compressed` is what they were, where it is known. */
-  bytes(source: AsyncIterable<Uint8Array>, name: string, compressed?: number): AsyncGenerator<Uint8Array>;
-  /** The bytes of an archive that is compressed as a whole, as they go in. */
+  /** What went in: the compressed bytes. */
   input(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>;
+  /** What came out of them. */
+  output(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>;
 }
 
 export function watchLimits(limits: Limits, archive: string): Watch {
+  let current = '';
   let entries = 0;
   let taken = 0;
   let given = 0;
   return {
     entry(name) {
+      current = name;
       entries += 1;
       if (entries > limits.entries)
         throw unsafe(archive, name, `is one more than ${limits.entries}; \`max_entries\` allows more`);
-    },
-    async *bytes(source, name, compressed) {
-      let size = 0;
-      for await (const chunk of source) {
-        size += chunk.length;
-        given += chunk.length;
-        if (given > limits.bytes) {
-          throw unsafe(archive, name, `takes the archive over ${limits.bytes} bytes; \`max_bytes\` allows more`);
-        }
-        const before = compressed === undefined ? taken : compressed;
-        const after = compressed === undefined ? given : size;
-        if (before > 0 && after > before * limits.ratio) {
-          throw unsafe(
-            archive,
-            name,
-            `becomes over ${limits.ratio} times larger than it was; \`max_ratio\` allows more`,
-          );
-        }
-        yield chunk;
-      }
     },
     async *input(source) {
       for await (const chunk of source) {
@@ -77,5 +59,21 @@ export function watchLimits(limits: Limits, archive: string): Watch {
         yield chunk;
       }
     },
+    async *output(source) {
+      for await (const chunk of source) {
+        given += chunk.length;
+        if (given > limits.bytes) throw tooLarge(archive, current, limits);
+        if (taken > 0 && given > taken * limits.ratio) throw tooDense(archive, current, limits);
+        yield chunk;
+      }
+    },
   };
+}
+
+export function tooLarge(archive: string, entry: string, { bytes }: Limits): Failure {
+  return unsafe(archive, entry, `takes the archive over ${bytes} bytes; \`max_bytes\` allows more`);
+}
+
+export function tooDense(archive: string, entry: string, { ratio }: Limits): Failure {
+  return unsafe(archive, entry, `becomes over ${ratio} times larger than it was; \`max_ratio\` allows more`);
 }

@@ -1,5 +1,5 @@
 // The files in a tar archive, one after the other, as its bytes come in.
-import { type Entry, type Extract, extract } from 'tar-stream';
+import { type Extract, extract } from 'tar-stream';
 import type { FileItem } from '../../engine/contracts.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { safeName, unsafe, type Watch } from './limits.ts';
@@ -20,7 +20,7 @@ export async function* untarred(
   wanted: (name: string) => boolean,
 ): AsyncGenerator<FileItem> {
   const tar = extract();
-  const feeding = feed(tar, source);
+  const feeding = feed(tar, watch.output(source));
   try {
     for await (const entry of tar) {
       const { type, name: raw, size = 0, mtime } = entry.header;
@@ -28,7 +28,7 @@ export async function* untarred(
       const reason = otherThanFiles[type ?? 'file'];
       if (reason !== undefined) throw unsafe(archive, raw, reason);
       const name = safeName(raw, archive);
-      const bytes = entry[Symbol.asyncIterator]();
+      const bytes = entry[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
       if (type !== 'directory' && wanted(name)) {
         yield {
           name: name.slice(name.lastIndexOf('/') + 1),
@@ -38,7 +38,7 @@ export async function* untarred(
           ...(mtime === undefined ? {} : { modified: mtime.toISOString() }),
           once: true,
           relativePath: name,
-          open: () => watch.bytes(openEntry(bytes), name),
+          open: () => openEntry(bytes),
         };
       }
       for (let step = await bytes.next(); step.done !== true; ) step = await bytes.next();
@@ -62,8 +62,8 @@ async function* openEntry(bytes: AsyncIterator<Uint8Array>): AsyncGenerator<Uint
 async function feed(tar: Extract, source: AsyncIterable<Uint8Array>): Promise<{ error: unknown } | undefined> {
   try {
     for await (const chunk of source) {
+      if (!tar.write(chunk) && !tar.destroyed) await nextChange(tar);
       if (tar.destroyed) return undefined;
-      if (!tar.write(chunk)) await nextChange(tar);
     }
     (tar as NodeJS.WritableStream).end();
     return undefined;
@@ -96,5 +96,3 @@ function failureOf(error: Error, archive: string): Failure {
   const reason = `is no tar archive, or a damaged one (${error.message})`;
   return failure('INPUT_MALFORMED', { path: archive, reason }, { cause: error });
 }
-
-export type { Entry };

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import type { FileItem, Range } from '../../engine/contracts.ts';
 import { Failure, failure } from '../../engine/errors.ts';
-import { type Limits, safeName, unsafe, type Watch } from './limits.ts';
+import { type Limits, safeName, tooDense, tooLarge, unsafe, type Watch } from './limits.ts';
 
 /** An archive whose bytes can be read in any order. */
 export interface Archive {
@@ -85,21 +85,23 @@ export async function* unzipped(
       watch.entry(raw);
       const name = safeName(raw, archive.path);
       refuse(entry, raw, archive.path);
-      total += entry.uncompressedSize;
+      const { uncompressedSize: size, compressedSize } = entry;
+      total += size;
+      if (total > limits.bytes) throw tooLarge(archive.path, raw, limits);
       // Entries that lie on top of each other make a small archive into a large one without any entry being unusual.
-      if (total > archive.size * limits.ratio) {
-        throw unsafe(archive.path, raw, `takes it over ${limits.ratio} times its size; \`max_ratio\` allows more`);
-      }
+      const dense = size > Math.max(compressedSize, 1) * limits.ratio || total > archive.size * limits.ratio;
+      if (dense) throw tooDense(archive.path, raw, limits);
       if (raw.endsWith('/') || !wanted(name)) continue;
       yield {
         name: name.slice(name.lastIndexOf('/') + 1),
         path: `${archive.path}/${name}`,
         contentType: 'application/octet-stream',
-        size: entry.uncompressedSize,
+        size,
         modified: entry.getLastModDate().toISOString(),
         ...(once ? { once } : {}),
         relativePath: name,
-        open: (range) => watch.bytes(entryBytes(zip, entry, name, archive.path, range), name, entry.compressedSize),
+        // That it has no more bytes than it said is checked as they are read.
+        open: (range) => entryBytes(zip, entry, name, archive.path, range),
       };
     }
   } catch (error) {

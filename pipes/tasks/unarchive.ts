@@ -70,7 +70,7 @@ function filesIn(kind: ArchiveKind, file: FileItem, unpacking: Unpacking): Async
     case 'tar':
       return untarred(file.open(), file.path, watch, wanted);
     case 'tar.gz':
-      return untarred(gunzipped(file, unpacking), file.path, watch, wanted);
+      return untarred(gunzipped(file, watch, unpacking.context), file.path, watch, wanted);
     case 'gzip':
       return gunzip(file, unpacking);
   }
@@ -90,23 +90,24 @@ async function* unzip(file: FileItem, { limits, watch, wanted }: Unpacking): Asy
   }
 }
 
-async function* gunzip(file: FileItem, unpacking: Unpacking): AsyncGenerator<FileItem> {
-  const { watch, wanted } = unpacking;
+async function* gunzip(file: FileItem, { limits, wanted, context }: Unpacking): AsyncGenerator<FileItem> {
   const name = safeName(file.name.replace(/\.gz$/i, ''), file.path);
-  watch.entry(name);
   if (!wanted(name)) return;
   const { size: _, contentEncoding: __, ...kept } = file;
-  const path = file.path.replace(/\.gz$/i, '');
   yield {
     ...kept,
     name,
-    path,
+    path: file.path.replace(/\.gz$/i, ''),
     contentType: 'application/octet-stream',
     ...(file.relativePath === undefined ? {} : { relativePath: file.relativePath.replace(/\.gz$/i, '') }),
-    open: () => watch.bytes(gunzipped(file, unpacking), name),
+    open() {
+      const watch = watchLimits(limits, file.path);
+      watch.entry(name);
+      return watch.output(gunzipped(file, watch, context));
+    },
   };
 }
 
-function gunzipped(file: FileItem, { watch, context }: Unpacking): AsyncIterable<Uint8Array> {
-  return decompress(watch.input(file.open()), ['gzip'], { signal: context.signal, path: file.path });
+function gunzipped(file: FileItem, watch: Watch, { signal }: TaskContext): AsyncIterable<Uint8Array> {
+  return decompress(watch.input(file.open()), ['gzip'], { signal, path: file.path });
 }

@@ -1,4 +1,5 @@
 // What every credential store must do, whatever it keeps its credentials in.
+import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { CredentialStore } from '../../engine/contracts.ts';
 import { credentialOf, isSecret, revealed } from '../../engine/secret.ts';
@@ -19,6 +20,8 @@ export interface CredentialStoreSuite {
 }
 
 const o = { signal: new AbortController().signal };
+// One signal for many calls at once is what a run has, too.
+setMaxListeners(0, o.signal);
 
 const values: Record<string, string> = {
   simple: 'hunter2',
@@ -114,9 +117,13 @@ export function testCredentialStore(
     it.each(Object.entries(values))('keeps a value: %s', (_, value) =>
       using({}, async (store, place) => {
         await store.put!('my-db', credentialOf({ [field]: value, other: 'x' }), o);
-        expect(await get(store, 'my-db')).toEqual({ [field]: value, other: 'x' });
         const again = await place.open();
-        expect(await get(again, 'my-db')).toEqual({ [field]: value, other: 'x' });
+        for (const each of [store, again]) {
+          const { [field]: kept, ...rest } = (await get(each, 'my-db'))!;
+          // Not `toBe`: 64 KB would be printed.
+          expect(kept === value).toBe(true);
+          expect(rest).toEqual({ other: 'x' });
+        }
         await again.close();
       }),
     );

@@ -153,7 +153,7 @@ if (missing !== undefined) {
 
   /** Runs it with a store in a process of its own, since keytar keeps to one bus; gives the failure, or `{}`. */
   async function inProcess(
-    environment: Record<string, string>,
+    environment: Record<string, string | undefined>,
     statement: string,
   ): Promise<{ code?: string; message?: string }> {
     const program = `

@@ -20,7 +20,7 @@ const exact = (ofDoubles: (a: number, b: number) => number, ofIntegers: (a: bigi
   return (a: number | bigint, b: number | bigint) => {
     const double = ofDoubles(Number(a), Number(b));
     const isWhole = [a, b].every((each) => typeof each === 'bigint' || Number.isSafeInteger(each));
-    if (Number.isSafeInteger(double) || !isWhole) return double;
+    if (!isWhole || [a, b, double].every((each) => Number.isSafeInteger(Number(each)))) return double;
     const integer = ofIntegers(BigInt(a), BigInt(b));
     return integer === BigInt.asIntN(64, integer) ? integer : double;
   };

@@ -26,7 +26,7 @@ describe('the registry says of each format what the format says itself', () => {
 describe('formatName', () => {
   const cases: [string, { path: string; contentType?: string }, FormatChoice | undefined, string | undefined][] = [
     ['what is said', { path: 'a.csv', contentType: 'text/csv' }, 'json', 'json'],
-    ['what is said, with options', { path: 'a.csv' }, { name: 'ndjson', encoding: 'latin1' }, 'ndjson'],
+    ['what is said, with options', { path: 'a.csv' }, { name: 'ndjson', encoding: 'latin1' } as FormatChoice, 'ndjson'],
     ['the extension', { path: 'in/a.b.JSON' }, undefined, 'json'],
     ['another of its extensions', { path: 'a.jsonl' }, undefined, 'ndjson'],
     ['the extension below the compression', { path: '/my-s3/a.csv.gz' }, undefined, 'csv'],

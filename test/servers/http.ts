@@ -25,6 +25,8 @@ export interface Answer {
   body?: string | Uint8Array;
   /** Breaks the connection after so many bytes of the body; 0: after the headers. */
   cutAfter?: number;
+  /** With `cutAfter`: when it breaks. Absent: as soon as what was sent is on its way, which may be before it is read. */
+  cutWhen?: Promise<void>;
   /** Says nothing more: at all, or after so many bytes of the body. */
   hang?: 'at once' | number;
   /** Sends the body in pieces of so many bytes, a turn of the event loop or so many milliseconds apart. */
@@ -139,6 +141,7 @@ async function give(answer: Answer, request: IncomingMessage, response: ServerRe
   const sent = body.subarray(0, cutAfter ?? hang ?? body.length);
   await sendAll(response, sent, drip);
   if (hang !== undefined) return;
+  await answer.cutWhen;
   // What was written goes out before the connection breaks.
   if (cutAfter !== undefined || answer.contentLength) response.socket?.destroySoon();
   else response.end();

@@ -13,8 +13,6 @@ export interface LineWriter {
   /** A record with its line end; `position` counts rows from 1. `first`: nothing is in the file before it. */
   row(row: Row, position: number, first: boolean): string;
   header(): string;
-  /** By column: whether any of its values so far was put in quotes because of what is in it. */
-  readonly quotedColumns: boolean[];
 }
 
 export function lineWriter(
@@ -25,7 +23,6 @@ export function lineWriter(
   const { delimiter, quote, escaping, nulls, comment, trim } = dialect;
   const { newline, quoteAll, path } = output;
   const known = new Set(columns.map(({ name }) => name));
-  const quotedColumns = columns.map(() => false);
 
   const isSpecial = (text: string, index: number, first: boolean): boolean =>
     text === '' ||
@@ -55,13 +52,11 @@ export function lineWriter(
         'text that fits a field without quotes; give the format a `quote`, or another `delimiter` or `null_text`';
       throw failure('VALUE_INVALID', { where: 'value', value: shown(text), expected });
     }
-    if (special && text !== '') quotedColumns[index] = true;
     const inner = escaping === quote ? text : text.replaceAll(escaping, escaping + escaping);
     return `${quote}${inner.replaceAll(quote, escaping + quote)}${quote}`;
   };
 
   return {
-    quotedColumns,
     header: () => columns.map(({ name }, index) => cell(name, index, true)).join(delimiter) + newline,
     row(row, position, first) {
       const cells = columns.map(({ name, type }, index) => {

@@ -7,16 +7,14 @@ import { type LineWriter, lineWriter, type WrittenColumn } from './cells.ts';
 import { namedColumns } from './columns.ts';
 import { composer } from './compose.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
-import { createScanner } from './scanner.ts';
 
 type Options = CsvOptions | TsvOptions;
 
-/** Text made at a time: few enough rows that the collector finds their parts dead. */
-const sliceCharacters = 64 * 1024;
-const chunkBytes = 256 * 1024;
+type EncodeContext = FormatContext & { continued?: boolean };
 
-/** More columns than this are written cell by cell: a function of that length would never be optimized. */
-const mostComposed = 400;
+const chunkBytes = 256 * 1024;
+/** About so much is written before looking whether a chunk is full. */
+const sliceBytes = 64 * 1024;
 
 /**
  * Columns are those that the options name, else the stream's, else those of the first batch. NULL is an empty field (or
@@ -26,7 +24,7 @@ const mostComposed = 400;
 export async function* encodeCsv(
   stream: RowStream,
   options: Options,
-  context: FormatContext & { continued?: boolean },
+  context: EncodeContext,
 ): AsyncGenerator<Uint8Array> {
   const dialect = dialectOf(options);
   const continued = context.continued === true;
@@ -46,7 +44,7 @@ async function* texts(
   stream: RowStream,
   dialect: Dialect,
   options: Options,
-  context: FormatContext & { continued?: boolean },
+  context: EncodeContext,
 ): AsyncGenerator<string> {
   const { lines, start, batches } = await openLines(stream, dialect, options, context);
   let text = start;
@@ -56,7 +54,7 @@ async function* texts(
     for (const row of rows) {
       position++;
       text += lines!.row(row, position, position === 1 && start === '');
-      if (text.length < sliceCharacters) continue;
+      if (text.length < sliceBytes) continue;
       yield text;
       text = '';
     }
@@ -68,62 +66,54 @@ async function* utf8Chunks(
   stream: RowStream,
   dialect: Dialect,
   options: Options,
-  context: FormatContext & { continued?: boolean },
+  context: EncodeContext,
 ): AsyncGenerator<Uint8Array> {
   const { columns, lines, newline, start, batches } = await openLines(stream, dialect, options, context);
-  const fast =
-    dialect.bytes?.quote !== undefined &&
-    options.quote_all !== true &&
-    columns.length <= mostComposed &&
-    columns.length > 0;
-  const compose = fast ? composer(columns, dialect, newline) : undefined;
-  const scanner = createScanner(2 * chunkBytes);
-  let filled = 0;
+  const output = { bytes: Buffer.allocUnsafeSlow(chunkBytes + sliceBytes + 3 * start.length) };
+  const compose = composer(columns, dialect, { newline, quoteAll: options.quote_all === true, output });
+  let filled = output.bytes.write(start, 'utf8');
   let position = 0;
   let atOnce = 1;
 
-  const put = (text: string): number => {
-    scanner.reserve(filled + 3 * text.length);
-    return filled + scanner.bytes().write(text, filled, 'utf8');
-  };
-  const composed = (rows: readonly Row[], from: number, to: number): number | undefined => {
-    // The very first cell of a file must not look like a byte order mark.
-    if (compose === undefined || position === 0) return undefined;
-    const text = compose.compose(rows, from, to);
-    if (text === undefined) return undefined;
-    const end = put(text);
-    const found = scanner.scan(filled, end, dialect.bytes!.delimiter, dialect.bytes!.quote);
-    const right =
-      found.fields === (to - from) * columns.length &&
-      found.records === to - from &&
-      found.quotes === compose.quotes() &&
-      found.returns === (newline === '\r\n' ? to - from : 0) &&
-      (found.ascii || text.isWellFormed());
-    return right ? end : undefined;
-  };
-  const cellByCell = (rows: readonly Row[], from: number, to: number): number => {
-    let text = '';
-    for (let at = from; at < to; at++)
-      text += lines!.row(rows[at]!, position + at - from + 1, position === 0 && at === from && start === '');
-    compose?.lookAt(lines!.quotedColumns);
-    return put(text);
-  };
   const chunk = (): Uint8Array => {
-    const bytes = Buffer.from(scanner.bytes().subarray(0, filled));
+    const bytes = Buffer.from(output.bytes.subarray(0, filled));
     filled = 0;
     return bytes;
   };
+  /** The place after the rows, as `compose` gives it. */
+  const put = (rows: readonly Row[], from: number, to: number): number => {
+    // The very first cell of a file must not look like a byte order mark.
+    if (compose !== undefined && (position > 0 || start !== '')) {
+      try {
+        const end = compose(rows, from, to, filled);
+        if (end !== -1) return end;
+      } catch {
+        // Cell by cell it fails again, and says where.
+      }
+    }
+    let text = '';
+    for (let at = from; at < to; at++) {
+      const number = position + at - from + 1;
+      text += lines!.row(rows[at]!, number, number === 1 && start === '');
+    }
+    const most = filled + 3 * text.length;
+    return most > output.bytes.length ? most : filled + output.bytes.write(text, filled, 'utf8');
+  };
 
-  filled = put(start);
   for await (const { rows } of batches) {
     context.signal.throwIfAborted();
     for (let from = 0; from < rows.length; ) {
       const to = Math.min(from + atOnce, rows.length);
-      const before = filled;
-      filled = composed(rows, from, to) ?? cellByCell(rows, from, to);
+      const end = put(rows, from, to);
+      if (end > output.bytes.length) {
+        if (filled > 0) yield chunk();
+        else output.bytes = Buffer.allocUnsafeSlow(2 * end);
+        continue;
+      }
+      const rowBytes = (end - filled) / (to - from);
+      atOnce = Math.max(1, Math.min(4 * atOnce, Math.ceil(sliceBytes / rowBytes)));
+      filled = end;
       position += to - from;
-      const rowBytes = (filled - before) / (to - from);
-      atOnce = Math.max(1, Math.min(4 * atOnce, Math.ceil(sliceCharacters / rowBytes)));
       from = to;
       if (filled >= chunkBytes) yield chunk();
     }
@@ -145,7 +135,7 @@ async function openLines(
   stream: RowStream,
   dialect: Dialect,
   options: Options,
-  { path, continued }: FormatContext & { continued?: boolean },
+  { path, continued }: EncodeContext,
 ): Promise<Lines> {
   const newline = options.newline === 'crlf' ? '\r\n' : '\n';
   const named = namedColumns(options);

@@ -135,6 +135,8 @@ export function parseExact(text: string): { value: Value } | { mistake: Mistake 
   }
 
   function parseNumber(): Value {
+    const small = parseSmallInteger();
+    if (small !== undefined) return small;
     number.lastIndex = at;
     const [found] = number.exec(text) ?? [];
     if (found === undefined) {
@@ -148,6 +150,21 @@ export function parseExact(text: string): { value: Value } | { mistake: Mistake 
       throw { ...mistake(at, `${text.slice(at - found.length, at + 8)} is not a number of JSON`), atEnd: unfinished };
     }
     return exactNumber(found);
+  }
+
+  /** The most frequent kind: up to 15 digits, without a sign or a leading zero. */
+  function parseSmallInteger(): number | undefined {
+    let end = at;
+    let value = 0;
+    let code = text.charCodeAt(end);
+    if (code === 0x30) return undefined;
+    while (code >= 0x30 && code <= 0x39) {
+      value = value * 10 + code - 0x30;
+      code = text.charCodeAt(++end);
+    }
+    if (end === at || end - at > 15 || code === 0x2e || code === 0x65 || code === 0x45) return undefined;
+    at = end;
+    return value;
   }
 
   function skipSpace(): void {

@@ -11,20 +11,28 @@ export type WriteRow = (row: Row, position: number) => string;
  */
 export function rowWriter(columns: readonly Column[] | undefined, path: string): WriteRow {
   const decimals = new Set((columns ?? []).filter(({ type }) => type === 'decimal').map(({ name }) => name));
+  const starts = new Map<string, string>();
   if (decimals.size === 0) {
-    return (row, position) => (isPlain(row) ? JSON.stringify(row) : careful(row, position));
+    return (row, position) => (isPlain(row) ? JSON.stringify(row) : memberByMember(row, position));
   }
-  return careful;
+  return memberByMember;
 
-  function careful(row: Row, position: number): string {
+  function memberByMember(row: Row, position: number): string {
     let text = '{';
-    for (const name of Object.keys(row)) {
+    for (const name in row) {
       const value = row[name]!;
-      const isDecimal = typeof value === 'string' && decimals.has(name) && numberOfJson.test(value);
-      const where = () => `${path}, record ${position}, column "${name}"`;
-      text += `${text === '{' ? '' : ','}${JSON.stringify(name)}:${isDecimal ? value : valueText(value, where)}`;
+      if (text.length > 1) text += ',';
+      text += starts.get(name) ?? startOf(name);
+      if (typeof value === 'string') text += decimals.has(name) && numberOfJson.test(value) ? value : stringText(value);
+      else text += valueText(value, () => `${path}, record ${position}, column "${name}"`);
     }
     return `${text}}`;
+  }
+
+  function startOf(name: string): string {
+    const start = `${JSON.stringify(name)}:`;
+    if (starts.size < 1000) starts.set(name, start);
+    return start;
   }
 }
 
@@ -58,8 +66,8 @@ function isPlain(object: { [key: string]: Value } | Value[]): boolean {
 function valueText(value: Value, where: () => string): string {
   switch (typeof value) {
     case 'string':
+      return stringText(value);
     case 'boolean':
-      return JSON.stringify(value);
     case 'bigint':
       return String(value);
     case 'number':
@@ -75,6 +83,10 @@ function valueText(value: Value, where: () => string): string {
     default:
       throw failure('BUG', { reason: `${where()} is ${typeof value}, which is no value of a row` });
   }
+}
+
+function stringText(value: string): string {
+  return /["\\\u0000-\u001f\ud800-\udfff]/.test(value) ? JSON.stringify(value) : `"${value}"`;
 }
 
 function numberText(value: number): string {

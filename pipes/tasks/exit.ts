@@ -1,0 +1,14 @@
+// exit: ends the run here, as a success.
+import type { Task } from '../../engine/contracts.ts';
+import type { ExitTask } from '../../schemas/generated/types.ts';
+
+export const exit: Task<ExitTask> = {
+  op: 'exit',
+  accepts: ['nothing'],
+  yields: 'nothing',
+
+  async run(_, { message }, context) {
+    if (message !== undefined) context.log.info(message);
+    return context.exit(message);
+  },
+};
