@@ -173,14 +173,23 @@ async function union(stream: FileStream, decode: Decode, reading: Reading): Prom
     batches: (async function* () {
       for (const file of files) {
         const rows = await decode(file);
-        const missing = rows.columns === undefined ? [] : known.filter(({ name }) => !rows.columns!.some((column) => column.name === name));
-        for await (const batch of withExtras(rows, file, reading)) {
-          for (const row of batch.rows) for (const { name } of missing) row[name] = null;
-          yield batch;
-        }
+        const whole = rows.columns === undefined ? rows : { ...rows, batches: completed(rows.batches, known) };
+        yield* withExtras(whole, file, reading);
       }
     })(),
   };
+}
+
+/** Rows with all columns in their order; null where a file has none. */
+async function* completed(batches: AsyncIterable<Batch>, columns: readonly Column[]): AsyncGenerator<Batch> {
+  for await (const batch of batches) {
+    const rows = batch.rows.map((row) => {
+      const whole: Row = {};
+      for (const { name } of columns) whole[name] = row[name] ?? null;
+      return whole;
+    });
+    yield { ...batch, rows };
+  }
 }
 
 async function closeUnread(rows: RowStream): Promise<void> {

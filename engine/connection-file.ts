@@ -1,5 +1,5 @@
 // Changes to a YAML file with `connections:` in it: what is not changed stays as it was written, comments too.
-import type { Document, Pair, Scalar, YAMLMap } from 'yaml';
+import type { Document, Scalar, YAMLMap } from 'yaml';
 import type { ConnectionDefinition } from './connections.ts';
 import { replaceFile } from './credentials/replace.ts';
 import { failure } from './errors.ts';
@@ -86,10 +86,10 @@ function createEditor(yaml: Yaml, document: Document, path: string): ConnectionE
     document.set('connections', made);
     return made;
   };
-  const pairOf = (alias: string): Pair<Scalar, YAMLMap> => {
+  const pairOf = (alias: string): { key: Scalar; value: YAMLMap } => {
     const pair = map().items.find(({ key }) => (yaml.isScalar(key) ? key.value : key) === alias);
     if (!yaml.isMap(pair?.value) || hasMerge(yaml, pair.value)) throw byHand(alias);
-    return pair as Pair<Scalar, YAMLMap>;
+    return pair as { key: Scalar; value: YAMLMap };
   };
   return {
     get connections() {

@@ -1,5 +1,6 @@
 // Connections by alias or EID: where they are defined, and how one is opened.
 import type { AnyConnection, AnyConnector, ConnectorContext, Credential, Log, Value } from './contracts.ts';
+import { eidOfAlias, isEid } from './eid.ts';
 import { failure } from './errors.ts';
 import { secret } from './secret.ts';
 import { didYouMean } from './suggest.ts';
@@ -22,35 +23,72 @@ export interface FoundConnection {
   home: string;
   /** Homes further out that have the same alias. */
   shadows: string[];
+  /** The file that defines it, where it is one. */
+  file?: string;
+  /** Where its relative paths start; the pipe's folder, when absent. */
+  folder?: string;
 }
 
-/** One home of connections: alias → definition. */
+/** One home of connections: alias → definition. A connection without an alias is under its EID. */
 export interface ConnectionHome {
   home: string;
   connections: Readonly<Record<string, ConnectionDefinition>>;
+  file?: string;
+  folder?: string;
 }
 
 export interface ConnectionLookup {
+  /** By alias, by EID, or by the name of a connector that has a default connection. */
   find(name: string): FoundConnection | undefined;
   aliases(): string[];
+  /** Every connection that is not hidden by another. */
+  all(): FoundConnection[];
 }
 
 /** Looks through the homes in order; the first that has the alias or the EID wins. */
 export function createLookup(homes: readonly ConnectionHome[]): ConnectionLookup {
   const byName = new Map<string, FoundConnection>();
-  for (const { home, connections } of homes) {
-    for (const [alias, definition] of Object.entries(connections)) {
-      for (const name of definition.eid === undefined ? [alias] : [alias, definition.eid]) {
+  const visible: FoundConnection[] = [];
+  const defaults = new Map<string, FoundConnection>();
+  let byDerived: Map<string, FoundConnection> | undefined;
+
+  for (const { connections, ...home } of homes) {
+    for (const [key, definition] of Object.entries(connections)) {
+      const { eid } = definition;
+      const alias = isEid(key) ? undefined : key;
+      let hidden = false;
+      for (const name of eid === undefined || eid === key ? [key] : [key, eid]) {
         const before = byName.get(name);
-        if (before === undefined) byName.set(name, { name, alias, definition, home, shadows: [] });
-        else if (before.home !== home) before.shadows.push(home);
+        if (before === undefined) byName.set(name, { name, alias, definition, shadows: [], ...home });
+        else {
+          if (name === key) hidden = true;
+          if (before.home !== home.home && !before.shadows.includes(home.home)) before.shadows.push(home.home);
+        }
       }
+      if (hidden) continue;
+      const found = byName.get(key)!;
+      visible.push(found);
+      const { connector } = definition;
+      if (definition.default === true && !defaults.has(connector)) defaults.set(connector, { ...found, name: connector });
     }
   }
-  return {
-    find: (name) => byName.get(name),
-    aliases: () => [...new Set([...byName.values()].map(({ alias, name }) => alias ?? name))].sort(),
+
+  const derived = (name: string): FoundConnection | undefined => {
+    if (!isEid(name)) return undefined;
+    byDerived ??= new Map(visible.map((found) => [eidOf(found), found]));
+    const found = byDerived.get(name);
+    return found && { ...found, name };
   };
+  return {
+    find: (name) => byName.get(name) ?? defaults.get(name) ?? derived(name),
+    aliases: () => visible.map(({ alias, name }) => alias ?? name).sort(),
+    all: () => visible,
+  };
+}
+
+/** The EID that a connection has, or, where none is written down, the one that its alias stands for. */
+export function eidOf({ alias, name, definition }: FoundConnection): string {
+  return definition.eid ?? eidOfAlias(alias ?? name);
 }
 
 /** As `find`, with CONNECTION_UNKNOWN or CONNECTION_DISABLED for what cannot be used. */
@@ -64,11 +102,16 @@ export function requireConnection(lookup: ConnectionLookup, name: string): Found
 /** The fields that are not a connector's own. */
 const META = new Set(['connector', 'eid', 'alias', 'title', 'description', 'disabled', 'credential', 'default', 'status', 'visibility']);
 
+/** Whether a field of a definition is the connector's, and not one that every connection has. */
+export function isOwnField(field: string): boolean {
+  return !META.has(field);
+}
+
 export interface OpenOptions {
   connector: AnyConnector;
   secretFields: readonly string[];
-  /** Gives the value of text with `${…}` inside. */
-  evaluate(value: Value): Value;
+  /** Gives the value of a field with its `${…}` put in. */
+  evaluate(value: Value, field: string): Promise<Value>;
   /** The stored secret fields of the connection, from the credential stores. */
   stored(): Promise<Credential>;
   /** Told of every secret value, before it is used: the redactor. */
@@ -77,20 +120,23 @@ export interface OpenOptions {
   retry: ConnectorContext['retry'];
 }
 
-/** Opens a connection without I/O. Secret fields never reach the config; the connector asks for them when it needs them. */
-export function openConnection(found: FoundConnection, options: OpenOptions): AnyConnection {
+/** Opens a connection without asking the system behind it. Secret fields never reach the config; the connector asks for them when it needs them. */
+export async function openConnection(found: FoundConnection, options: OpenOptions): Promise<AnyConnection> {
   const config: Record<string, Value> = {};
   const inline: Record<string, Value> = {};
   for (const [field, value] of Object.entries(found.definition)) {
-    if (META.has(field)) continue;
-    (options.secretFields.includes(field) ? inline : config)[field] = value as Value;
+    if (!isOwnField(field)) continue;
+    if (options.secretFields.includes(field)) inline[field] = value as Value;
+    else config[field] = await options.evaluate(value as Value, field);
   }
   const credential = async (): Promise<Credential> => {
     const fields: Credential = { ...(await options.stored()) };
-    for (const [field, value] of Object.entries(inline)) fields[field] = secret(String(options.evaluate(value)));
+    for (const [field, value] of Object.entries(inline)) {
+      if (value !== null) fields[field] = secret(String(await options.evaluate(value, field)));
+    }
     for (const field of Object.values(fields)) options.learn(field.reveal());
     return fields;
   };
   const context: ConnectorContext = { name: found.name, credential, log: options.log, retry: options.retry };
-  return options.connector.open(options.evaluate(config) as never, context);
+  return options.connector.open(config as never, context);
 }

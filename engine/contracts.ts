@@ -268,6 +268,7 @@ export interface Verification {
 
 export interface Operations {
   list(path: string, o: ListOptions): AsyncIterable<Entry>;
+  /** Rejects where nothing is there; gives no bytes and no rows before they are pulled. */
   read(path: string, o: ReadOptions): Promise<Stream>;
   /** Resolves when what was written is durable and visible. */
   write(path: string, stream: Stream, o: WriteOptions): Promise<WriteReport>;
@@ -371,6 +372,8 @@ export interface TaskContext extends CallOptions {
   template(value: Value, pointer: string, columns?: readonly Column[]): Evaluator;
   /** The connection and the path inside it that a path of the language means. */
   resolve(path: string, connection?: string): Promise<Target>;
+  /** Makes a connection that later tasks find by its alias; `save` keeps it among the user's own. */
+  connect(alias: string, definition: { connector: string; [field: string]: unknown }, save: boolean): Promise<void>;
   /** Rows of any stream: files are decoded by what the stream, or else each file, says of their format. */
   rows(stream: Stream): Promise<RowStream>;
   /** Whether a file's bytes are already what a file at `path`, or in the chosen format, should hold. */

@@ -1,5 +1,5 @@
 // The names of connections: EIDs, which we make, and aliases, which users choose.
-import { randomInt } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 
 // No vowels, so that no word comes out by chance.
 const letters = 'bcdfghjklmnpqrstvwxyz';
@@ -17,6 +17,18 @@ const reserved = new Set(
 export function newEid(): string {
   let eid = letters.charAt(randomInt(letters.length));
   while (eid.length < eidLength) eid += letterOrDigit.charAt(randomInt(letterOrDigit.length));
+  return eid;
+}
+
+/** The EID of a connection that has an alias and none of its own: the same on every machine. */
+export function eidOfAlias(alias: string): string {
+  let number = BigInt(`0x${createHash('sha256').update(alias).digest('hex')}`);
+  let eid = '';
+  while (eid.length < eidLength) {
+    const from = eid === '' ? letters : letterOrDigit;
+    eid += from.charAt(Number(number % BigInt(from.length)));
+    number /= BigInt(from.length);
+  }
   return eid;
 }
 

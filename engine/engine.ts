@@ -11,6 +11,7 @@ import { createHandover } from './handover.ts';
 import { type Loaded, loadFile, loadText, loadValue } from './load.ts';
 import { createPlan, type Plan } from './plan.ts';
 import { describePlan, type PlanDescription } from './plan-description.ts';
+import type { Services } from './opening.ts';
 import type { Parts } from './parts.ts';
 import { createRedactor } from './redact.ts';
 import { type RunOptions, startRun } from './run.ts';
@@ -93,7 +94,15 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
     return createPlan({ pipe: definition, source: loaded, folder: folderOf(source), given, homes }, parts);
   };
 
-  const services = () => ({ redactor: createRedactor(), credential: async () => ({}) });
+  const services = (): Services => ({
+    redactor: createRedactor(),
+    credential: async () => ({}),
+    secret: async (name) => {
+      throw failure('SECRET_MISSING', { name, stores: 'any store' });
+    },
+    save: async () => {},
+    used: async () => {},
+  });
 
   return {
     check: async (source) => (await checkLoaded(source)).result,

@@ -61,6 +61,7 @@ async function* runSteps({ source, steps }: Fused): AsyncGenerator<Batch> {
     if (out.length > 0 || batch.checkpoint !== undefined) yield { ...batch, rows: out };
     if (steps.some(({ step }) => step.done?.() === true)) return;
   }
+  for (const { step } of steps) step.end?.();
 }
 
 /**

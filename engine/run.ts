@@ -1,15 +1,14 @@
 // Runs a plan: stage after stage, each in engine/stage.ts, with events on the way and a report at the end.
 import { randomBytes } from 'node:crypto';
-import { connectors } from '../schemas/generated/language.ts';
-import { type FoundConnection, openConnection, requireConnection } from './connections.ts';
-import type { Credential, RowStream, RunEvent, RunReport, TaskFigures, TaskReport, Value } from './contracts.ts';
+import { type ConnectionDefinition, type FoundConnection, requireConnection } from './connections.ts';
+import type { RowStream, RunEvent, RunReport, TaskFigures, TaskReport, Value } from './contracts.ts';
 import { asFailure, type Failure, failure } from './errors.ts';
 import { createEvents } from './events.ts';
+import { openFound, type Services } from './opening.ts';
 import type { Parts } from './parts.ts';
 import type { Plan, PlannedTask } from './plan.ts';
-import type { Redactor } from './redact.ts';
 import { retryBudget, withRetry } from './retry.ts';
-import { connectionScope, evaluateValue, outerScope } from './scope.ts';
+import { outerScope } from './scope.ts';
 import { runStage } from './stage.ts';
 import { createTargets } from './targets.ts';
 import { ExitSignal } from './task-context.ts';
@@ -47,13 +46,6 @@ export interface TaskState {
   result: Value;
 }
 
-/** What a run needs from outside of the plan. */
-export interface Services {
-  redactor: Redactor;
-  /** The stored secret fields of a connection. */
-  credential(found: FoundConnection, signal: AbortSignal): Promise<Credential>;
-}
-
 /** How many retries the whole run may take before it gives up. */
 const RETRIES = 100;
 
@@ -66,20 +58,22 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
   const signal = options.signal ?? new AbortController().signal;
   const budget = retryBudget(RETRIES);
 
+  /** Connections that `connect` tasks have made, by alias and EID. */
+  const made = new Map<string, FoundConnection>();
+  const used = new Map<FoundConnection['definition'], FoundConnection>();
+
   const targets = createTargets({
     folder: plan.folder,
     dryRun: options.dryRun === true,
-    find: (name) => requireConnection(plan.connections, name),
+    find: (name) => made.get(name) ?? requireConnection(plan.connections, name),
     async open(found, state, log) {
-      const load = parts.connectors[found.definition.connector];
-      if (load === undefined) throw failure('OPTION_UNSUPPORTED', { what: `the connector "${found.definition.connector}"`, where: 'this version' });
-      const connector = await load();
-      const connection = openConnection(found, {
-        connector,
-        secretFields: connectors[connector.name]?.secrets ?? [],
-        evaluate: (value) => evaluateValue(value, connectionScope(plan.params), `connection ${found.name}`),
-        stored: () => services.credential(found, signal),
-        learn: (value) => redactor.add(value),
+      used.set(found.definition, found);
+      return openFound(found, {
+        parts,
+        services,
+        params: plan.params,
+        folder: plan.folder,
+        signal,
         log,
         retry: (work, o) =>
           withRetry(work, {
@@ -91,9 +85,17 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
             },
           }),
       });
-      return { connector, connection };
     },
   });
+
+  const connect = async (alias: string, definition: ConnectionDefinition, save: boolean): Promise<void> => {
+    const found = { name: alias, alias, definition, home: 'pipe', shadows: [], folder: plan.folder };
+    made.set(alias, found);
+    if (definition.eid !== undefined) made.set(definition.eid, found);
+    if (!save) return;
+    if (options.dryRun === true) events.emit({ type: 'log', level: 'info', message: `dry run: would save the connection ${alias}` });
+    else await services.save(found, { params: plan.params, signal });
+  };
 
   const execute = async () => {
     const started = new Date();
@@ -109,7 +111,7 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
     try {
       for (let stage = 0; stage < plan.stages; stage++) {
         const own = states.filter(({ task }) => task.stage === stage);
-        await runStage(own, { plan, parts, options: { ...options, signal }, events, scope, targets });
+        await runStage(own, { plan, parts, options: { ...options, signal }, events, scope, targets, connect });
       }
     } catch (thrown) {
       if (!(thrown instanceof ExitSignal)) error = signal.aborted ? failure('INTERRUPTED', {}, { cause: thrown }) : asFailure(thrown);
@@ -117,6 +119,7 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
     } finally {
       clearInterval(ticker);
       await targets.close();
+      await services.used([...used.values()]);
     }
     const report = redactor.redactValue(reportOf(started, error));
     events.emit({ type: 'run.ended', report });

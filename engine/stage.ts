@@ -21,6 +21,8 @@ export interface StageParts {
   events: Events;
   scope: Scope;
   targets: Targets;
+  /** Makes a connection for the rest of the run. */
+  connect: TaskContext['connect'];
 }
 
 /** Runs the tasks of one stage to their end. Rejects with the first failure, after everything else has stopped. */
@@ -158,6 +160,7 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
       figures: state.figures,
       inputs,
       open: (path, connection, log) => shared.targets.resolve(path, connection, state, log),
+      connect: shared.connect,
       background: (promise) => work(state, promise),
       setResult: (value) => {
         state.result = value;

@@ -25,6 +25,7 @@ export interface ContextParts {
   figures: TaskFigures;
   inputs: ReadonlyMap<string, Stream>;
   open(path: string, connection: string | undefined, log: Log): Promise<Target>;
+  connect: TaskContext['connect'];
   background(work: Promise<unknown>): void;
   setResult(value: Value): void;
   stdout: (chunk: Uint8Array) => Promise<void>;
@@ -49,6 +50,7 @@ export function createTaskContext(parts: ContextParts): TaskContext {
     template: (value: Value, pointer: string, columns?: readonly Column[]): Evaluator =>
       compileTemplate(value, { where: where(pointer), scope, ...(columns === undefined ? {} : { columns }) }),
     resolve: (path, connection) => parts.open(path, connection ?? task.definition.connection, logs),
+    connect: parts.connect,
     rows: parts.rows,
     sameBytes: parts.codecs.sameBytes,
     encode: (rows, path, format, o) => parts.codecs.encode(rows, path, format, o?.continued === true),

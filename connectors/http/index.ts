@@ -45,8 +45,8 @@ export const connector = defineConnector({
       /** Any path is one file. */
       async read(path, { signal }) {
         signal.throwIfAborted();
-        const url = addresses.at(path);
-        return { kind: 'files', files: only(() => fetchFile(client, url, shownOf(path), context, { signal })) };
+        const file = await fetchFile(client, addresses.at(path), shownOf(path), context, { signal });
+        return { kind: 'files', files: only(file) };
       },
 
       /** One file as the body of a PUT, or of the connection's own method where that takes a body. */
@@ -127,8 +127,8 @@ export const connector = defineConnector({
   },
 });
 
-async function* only(item: () => Promise<FileItem>): AsyncGenerator<FileItem> {
-  yield await item();
+async function* only(file: FileItem): AsyncGenerator<FileItem> {
+  yield file;
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -11,7 +11,7 @@ import { readBytes } from './read.ts';
 import { fileEntry, walk } from './walk.ts';
 import { writeFiles } from './write.ts';
 
-/** With `root`, paths are relative to it and cannot leave it; without, they are those of the machine. */
+/** Paths are relative to `root` and cannot leave it. */
 type Config = Pick<LocalConfig, 'root'>;
 
 export const connector = defineConnector({
@@ -19,8 +19,9 @@ export const connector = defineConnector({
   capabilities: ['list', 'read', 'write', 'describe', 'remove', 'makeFolder'],
   stores: 'files',
 
-  open({ root }: Config, { name }) {
-    const places = createPlaces(name, root);
+  open(config: Config, { name }) {
+    const places = createPlaces(name, config.root);
+    const { root } = places;
 
     /** What is there. With a root, links that lead out of it are refused. */
     const look = async (path: string) => {
@@ -37,7 +38,7 @@ export const connector = defineConnector({
       async *list(path, o) {
         const { place, stats } = await look(path);
         const plain = (root === undefined ? path : path.replace(/^\/+/, '')).replace(/(?<=.)\/+$/, '');
-        if (stats.isDirectory()) yield* walk(place, plain, o);
+        if (stats.isDirectory()) yield* walk(places, place, plain, o);
         else yield fileEntry(basename(place.absolute), plain, place, stats, o.signal);
       },
 

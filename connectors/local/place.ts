@@ -12,16 +12,20 @@ export interface Place {
 }
 
 export interface Places {
+  /** The root, absolute. */
+  readonly root: string | undefined;
   /** Throws PATH_INVALID for a path that leads out of the root by its text. */
   at(path: string): Place;
   /** The place with every link on the way followed, whether it exists or not. Throws PATH_INVALID where a link leads out of the root. */
   real(place: Place): Promise<string>;
 }
 
-/** Without a root, paths are those of the machine and may lead anywhere. `name` is the connection's. */
+/** Without a root and a connection's name, paths are those of the machine and may lead anywhere; with a name, the working folder is the root. */
 export function createPlaces(name: string, root: string | undefined): Places {
-  const base = root === undefined ? undefined : resolve(root);
+  const base = name === '' && root === undefined ? undefined : resolve(root ?? '.');
   return {
+    root: base,
+
     at(path) {
       if (path.includes('\0'))
         throw failure('PATH_INVALID', { path: path.replaceAll('\0', '␀'), reason: 'has a NUL in it' });

@@ -40,24 +40,25 @@ async function checkList(checking: Checking, list: TaskList, facts: ReadonlyMap<
     if (mistake !== undefined) checking.reporter.report(mistake);
   }
   const kinds = new Map<number, Kind>();
-  const origins = new Map<number, TaskPlace[]>();
+  const origins = new Map<number, ReadonlySet<TaskPlace>>();
   for (const node of nodes) {
     const place = places[node.index - shift];
     const shape = shapeAt(place);
     const input = inputKind(node, kinds);
     kinds.set(node.index, outputKind(shape, input, place === undefined ? undefined : facts.get(place)));
+    const sources = union(node.inputs.map((at) => origins.get(at)!));
     // What passes its input on stands for what came in.
-    origins.set(
-      node.index,
-      shape.yields === 'same' ? node.inputs.flatMap((at) => origins.get(at)!) : place === undefined ? [] : [place],
-    );
+    origins.set(node.index, shape.yields === 'same' ? sources : new Set(place === undefined ? [] : [place]));
     if (place === undefined || place.part === undefined || isPending(checking, place)) continue;
-    const sources = new Set(node.inputs.flatMap((at) => origins.get(at)!));
     await checkKind(checking, place, shape, input, sources, facts);
     if (!lost && node.consumers.length === 0 && list.parent === undefined && readsForNothing(shape, facts.get(place))) {
       checking.reporter.report(unused(place));
     }
   }
+}
+
+function union(sets: readonly ReadonlySet<TaskPlace>[]): ReadonlySet<TaskPlace> {
+  return sets.length === 1 ? sets[0]! : new Set(sets.flatMap((set) => [...set]));
 }
 
 /** `from`, where it names tasks: in some ops it is something else. */

@@ -4,9 +4,14 @@ import { failure } from '../errors.ts';
 // So narrow that a name is a path segment, an account and a JSON key everywhere, and never leads out of a prefix.
 const shape = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/;
 
-/** Throws CREDENTIAL_NAME_INVALID for what is neither an EID nor an alias nor the like. */
+/** An EID, an alias, or the like. */
+export function isName(text: string): boolean {
+  return shape.test(text);
+}
+
+/** Throws CREDENTIAL_NAME_INVALID. */
 export function checkName(name: string): void {
-  if (!shape.test(name)) throw failure('CREDENTIAL_NAME_INVALID', { name });
+  if (!isName(name)) throw failure('CREDENTIAL_NAME_INVALID', { name });
 }
 
 /** `my-twilio`, `auth_token` → `PIPE_MY_TWILIO_AUTH_TOKEN`. Without a field, what all of the name's begin with. */

@@ -97,7 +97,8 @@ export class Decimal {
   /** The nearest double. */
   toNumber(): number {
     if (this.#text === undefined) return Number(this.#value.toString());
-    return this.#text.trim() === '' ? Number.NaN : Number(this.#text);
+    // Number() knows blank text and hexadecimal, too.
+    return /^$|[^\d.eE+-]/.test(this.#text) ? Number.NaN : Number(this.#text);
   }
 
   /** Towards zero. */

@@ -34,7 +34,7 @@ export function operandOf(site: Site, index: number): string {
 
 /** Without a value, what is known before it is read: `record.qty is text ("12"); write double(record.qty) or give the column a type`. */
 export function adviseCast(operand: string, value: string | undefined, cast: string): string {
-  if (/^["'rR]/.test(operand) && !operand.startsWith('record')) return `${operand} is text; write ${cast}(${operand})`;
+  if (/^[rR]?["']/.test(operand)) return `${operand} is text; write ${cast}(${operand})`;
   const column = /^record(\.|\[)/.test(operand) ? ' or give the column a type' : '';
   const shown = value === undefined ? '' : ` (${quoted(value)})`;
   return `${operand} is text${shown}; write ${cast}(${operand})${column}`;

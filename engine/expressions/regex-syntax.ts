@@ -112,6 +112,8 @@ class RegexReader {
       const literal = this.#takeMatch(/\\Q(.*?)(?:\\E|$)/sy);
       if (literal !== undefined) {
         for (const letter of literal[1]!) parts.push(character(exactly(letter.codePointAt(0)!), flags));
+        const last = parts.pop();
+        if (last !== undefined) parts.push(this.#repeated(last));
         continue;
       }
       const atom = this.#atom(flags, depth);

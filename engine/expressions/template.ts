@@ -49,7 +49,7 @@ export function splitTemplate(text: string): (string | TemplateSource)[] {
 
 /** The text that stands for itself in a template. */
 export function escapeTemplate(text: string): string {
-  return text.replaceAll('${', '$${');
+  return text.replaceAll('${', () => '$${');
 }
 
 // Where the "}" stands that closes the "${" at `mark`. Steps over what CEL's text, maps and comments hold.

@@ -181,11 +181,12 @@ function splitNanoseconds(total: bigint): [seconds: number, nanoseconds: number]
   return [Number((total - rest) / nanosecondsPerSecond), Number(rest)];
 }
 
-// Digits that a fraction needs, in steps of three.
+// Digits that a fraction needs.
 function digitsOf(nanoseconds: number): number {
   if (nanoseconds === 0) return 0;
-  if (nanoseconds % 1_000_000 === 0) return 3;
-  return nanoseconds % 1_000 === 0 ? 6 : 9;
+  let digits = 9;
+  for (let rest = nanoseconds; rest % 10 === 0; rest /= 10) digits--;
+  return digits;
 }
 
 export function daysInMonth(year: number, month: number): number {

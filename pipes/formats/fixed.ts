@@ -51,9 +51,11 @@ async function* records(
     // Only then do places in the text differ from characters.
     const characters = /[\ud800-\udfff]/.test(line) ? Array.from(line) : undefined;
     const length = characters?.length ?? line.length;
-    const slice = (from: number, to: number) => characters?.slice(from, to).join('') ?? line.slice(from, to);
     if (length !== width && ragged !== 'pad') {
-      const fits = length > width ? slice(width, length).trim() === '' : cells.every((cell) => mayEndAt(length, cell));
+      const fits =
+        length > width
+          ? part(line, characters, width, length).trim() === ''
+          : cells.every((cell) => mayEndAt(length, cell));
       if (!fits && ragged === 'skip') return undefined;
       if (!fits) {
         const advice = 'mend the file, or say `ragged: pad` or `ragged: skip` in its format';
@@ -64,7 +66,7 @@ async function* records(
     const row: Row = {};
     for (const cell of cells) {
       try {
-        row[cell.name] = cell.read(slice(cell.start, cell.end));
+        row[cell.name] = cell.read(part(line, characters, cell.start, cell.end));
       } catch (error) {
         if (!(error instanceof Failure)) throw error;
         throw failure(
@@ -76,6 +78,10 @@ async function* records(
     }
     return row;
   }
+}
+
+function part(line: string, characters: string[] | undefined, from: number, to: number): string {
+  return characters === undefined ? line.slice(from, to) : characters.slice(from, to).join('');
 }
 
 /** Whether a line of this length lacks nothing of the cell but spaces that pad it. */
@@ -94,26 +100,29 @@ function lineWriter(cells: readonly Cell[], { newline, comment }: FixedOptions, 
   });
   const end = newline === 'crlf' ? '\r\n' : '\n';
 
+  let record = 0;
+  let column = '';
+  const recordShown = () => `${path}, record ${record}`;
+  const cellShown = () => `${recordShown()}, column "${column}"`;
+
   return (row: Row, position: number): string => {
-    const where = `${path}, record ${position}`;
+    record = position;
     for (const name in row) {
       if (names.has(name)) continue;
       const hint = ' in the columns of its format; add it, or leave it out with a select task before the write';
-      throw failure('COLUMN_UNKNOWN', { where, column: name, hint });
+      throw failure('COLUMN_UNKNOWN', { where: recordShown(), column: name, hint });
     }
     let line = '';
     let length = 0;
     for (const cell of inOrder) {
-      line += ' '.repeat(cell.start - length);
-      line += cell.write(row[cell.name] ?? null, () => `${where}, column "${cell.name}"`);
+      column = cell.name;
+      if (cell.start > length) line += ' '.repeat(cell.start - length);
+      line += cell.write(row[column] ?? null, cellShown);
       length = cell.end;
     }
     if (comment !== undefined && line.startsWith(comment)) {
-      throw failure('VALUE_LOSSY', {
-        where,
-        value: `a line that begins with ${comment}`,
-        target: 'a file where this marks a comment,',
-      });
+      const value = `a line that begins with ${comment}`;
+      throw failure('VALUE_LOSSY', { where: recordShown(), value, target: 'a file where this marks a comment,' });
     }
     return line + end;
   };

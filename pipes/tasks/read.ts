@@ -1,5 +1,6 @@
 // read: files, a table, a query or a resource of an API.
 import type { FileItem, Reading, ReadOptions, Row, Stream, Task, TaskContext, Value } from '../../engine/contracts.ts';
+import { failure } from '../../engine/errors.ts';
 import type { MatchOptions } from '../../engine/globs.ts';
 import type { ReadTask } from '../../schemas/generated/types.ts';
 import { isPattern, onlyFile, readTarget } from '../files.ts';
@@ -36,6 +37,10 @@ export const read: Task<ReadTask> = {
 async function query(statement: string, params: ReadTask, context: TaskContext): Promise<Stream> {
   const hint = '; the query says what to read';
   refuseOptions(params, ['path', 'columns', 'filters', 'where', 'partition', ...forFiles, 'missing'], '`query`', hint);
+  if (params.connection === undefined) {
+    const where = 'a read task without `connection`';
+    throw failure('OPTION_UNSUPPORTED', { what: '`query`', where, hint: '; name the one that runs it' });
+  }
   const target = await context.resolve('', params.connection);
   const run = operation(target, 'query');
   return run(statement, (params.parameters ?? []) as Value[], { signal: context.signal, readOnly: true });

@@ -51,7 +51,7 @@ async function serverWith(config: Config = {}, credential: Record<string, string
 }
 
 function publicWeb() {
-  const connection = connector.open({}, connectorContext('http'));
+  const connection = connector.open({}, connectorContext(''));
   onTestFinished(() => connection.close());
   return connection;
 }
@@ -114,13 +114,29 @@ describe('a file of the web', () => {
     expect(server.received[0]!.headers['accept-encoding']).toBe('identity');
   });
 
-  test('is fetched only when it is pulled', async () => {
+  test('is asked for at once, and its bytes are not taken before they are wanted', async () => {
     const { server } = await serverWith();
-    server.on('GET /a', { body: 'a' });
-    const stream = await publicWeb().read(`${server.url}/a`, { signal: never });
-    expect(server.received).toHaveLength(0);
-    if (stream.kind === 'files') for await (const _ of stream.files) break;
-    expect(server.received).toHaveLength(1);
+    const body = Buffer.alloc(50_000_000);
+    let sent = 0;
+    server.on('GET /a', (_, response) => {
+      response.writeHead(200, { 'content-length': String(body.length) });
+      const more = () => {
+        while (sent < body.length) {
+          sent += 100_000;
+          if (!response.write(body.subarray(sent - 100_000, sent))) return void response.once('drain', more);
+        }
+        response.end();
+      };
+      more();
+    });
+    server.on('GET /next', { body: 'x' });
+    const connection = connector.open({}, connectorContext(''));
+    const item = await itemAt(connection, `${server.url}/a`);
+    await get(connection, `${server.url}/next`);
+    expect(sent).toBeLessThan(body.length);
+    expect((await collect(item.open())).reduce((sum, chunk) => sum + chunk.length, 0)).toBe(body.length);
+    expect(server.received).toHaveLength(2);
+    await connection.close();
   });
 
   test('a range from a server that knows none', async () => {

@@ -68,7 +68,7 @@ const inRoot = () => {
   const root = temporaryFolder();
   return { root, connection: connector.open({ root }, connectorContext('files')) };
 };
-const machine = () => connector.open({}, connectorContext('local'));
+const machine = () => connector.open({}, connectorContext(''));
 
 describe('names in errors and reports', () => {
   test('are those of the connection', async () => {
@@ -240,6 +240,9 @@ describe('a root', () => {
     expect((await failureOf(connection.remove('out/secret', { signal: never }))).code).toBe('PATH_INVALID');
     expect((await failureOf(connection.makeFolder('out/new', { signal: never }))).code).toBe('PATH_INVALID');
     expect((await failureOf(collect(connection.list('out', { signal: never })))).code).toBe('PATH_INVALID');
+    for (const sorted of [true, false]) {
+      expect(await collect(connection.list('', { signal: never, recursive: true, sorted }))).toEqual([]);
+    }
     expect(filesIn(outside)).toEqual(['secret']);
     expect(readFileSync(join(outside, 'secret'), 'utf8')).toBe('secret');
   });
@@ -251,6 +254,12 @@ describe('a root', () => {
     await put(connector.open({ root: join(folder, 'root') }, connectorContext('files')), 'a', 'x');
     await put(connector.open({ root: join(folder, 'later') }, connectorContext('files')), 'b', 'x');
     expect(filesIn(folder)).toEqual(['later/b', 'real/a', 'root']);
+  });
+
+  test('is the working folder for a connection that names none', async () => {
+    const connection = connector.open({}, connectorContext('files'));
+    expect((await itemAt(connection, 'package.json')).path).toBe('/files/package.json');
+    expect((await failureOf(get(connection, '../x'))).code).toBe('PATH_INVALID');
   });
 
   test('is told to be missing by verify', async () => {

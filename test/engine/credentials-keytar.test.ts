@@ -1,12 +1,13 @@
 // The keychain store: against gnome-keyring on a private D-Bus, and against an object with keytar's functions.
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKeytarStore, type Keychain } from '../../engine/credentials/keytar.ts';
+import { createStores } from '../../engine/credentials/stores.ts';
 import { credentialOf, revealed } from '../../engine/secret.ts';
 import { testCredentialStore } from '../conformance/credential-store.ts';
 import { keychainMissing, startKeychain, type TestKeychain } from '../servers/keychain.ts';
@@ -105,6 +106,19 @@ if (missing !== undefined) {
       expect(await (await import('keytar')).findCredentials(service)).toEqual([]);
     });
 
+    it('is where credentials are by default, and no file is made', async () => {
+      const notices: string[] = [];
+      const stores = createStores(undefined, { folder, environment: {}, notice: (text) => notices.push(text) });
+      expect(await stores.get('my-db', o)).toBeUndefined();
+      await stores.put('my-db', credentialOf({ password: 'x' }), o);
+      expect(revealed((await stores.get('my-db', o))!.fields)).toEqual({ password: 'x' });
+      expect(revealed((await createKeytarStore().get('my-db', o))!.fields)).toEqual({ password: 'x' });
+      await stores.remove('my-db', o);
+      expect(await createKeytarStore().get('my-db', o)).toBeUndefined();
+      expect(await readdir(folder)).not.toContain('credentials');
+      expect(notices).toEqual([]);
+    });
+
     it('is locked: said so, whatever is done, instead of "not there"', async () => {
       const own = await startKeychain();
       try {
@@ -117,6 +131,7 @@ if (missing !== undefined) {
           `await store.remove('my-db', o)`,
           `for await (const name of store.names(o)) {}`,
           'await store.probe(o)',
+          `const { createStores } = await import('./engine/credentials/stores.ts'); await createStores().get('other', o)`,
         ]) {
           const error = await inProcess(own.environment, use);
           expect(error, use).toMatchObject({ code: 'STORE_LOCKED', fault: 'connection' });

@@ -149,7 +149,7 @@ describe('functions and operands', () => {
     ['«round»(record.a)', 'UNKNOWN_FUNCTION … there is no function "round"; write math.round(x)'],
     ['«math.rond»(record.a)', 'UNKNOWN_FUNCTION … there is no function "math.rond"; did you mean "math.round"?'],
     ['record.a.«double»()', 'UNKNOWN_FUNCTION … double is written double(…)'],
-    ['«map»(record.a, x, x)', 'UNKNOWN_FUNCTION … map is called on a value, as in list.map(x, …)'],
+    ['«map»(record.a, 1, 2)', 'UNKNOWN_FUNCTION … map is called on a value, as in list.map(x, …)'],
     ['record.a.«default»(1)', 'UNKNOWN_FUNCTION … default is written default(…)'],
     ['«double»(record.a, 1)', 'EXPRESSION_INVALID … double takes 1 operand in its brackets, not 2'],
     ['record.a.«replace»("b")', 'EXPRESSION_INVALID … replace takes 2 to 3 operands in its brackets, not 1'],
@@ -199,10 +199,8 @@ describe('functions and operands', () => {
     'double(record.qty) > 5',
     'record.day + duration("24h")',
     '-9223372036854775808 < record.n',
-    'record.list_of_things',
   ])('nothing to say of %s', (source) => {
-    const expected = source === 'record.list_of_things' ? 1 : 0;
-    expect(problemsOf(source, ['record'], columns)).toHaveLength(expected);
+    expect(problemsOf(source, ['record'], columns)).toEqual([]);
   });
 });
 

@@ -92,7 +92,7 @@ test('files have bytes, size, time, and their path below the plain part', async 
 test('files without a connection keep the way they were written', async () => {
   const { root } = store('in/a.csv');
   const target: Target = {
-    connection: connector.open({}, connectorContext('local')),
+    connection: connector.open({}, connectorContext('')),
     connector: 'local',
     stores: 'files',
     path: `${root}/*/*.csv`,

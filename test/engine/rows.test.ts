@@ -33,7 +33,7 @@ const operations = {
   even: { step: () => step((row) => ((row.n as number) % 2 === 0 ? row : undefined)), plain: (rows: number[]) => rows.filter((n) => n % 2 === 0) },
   double: { step: () => step((row) => ({ n: (row.n as number) * 2 })), plain: (rows: number[]) => rows.map((n) => n * 2) },
   twice: {
-    step: (): RowStep => ({ columns: undefined, apply: (row) => row, expand: (row) => [row, { n: (row.n as number) + 1 }] }),
+    step: (): RowStep => ({ columns: undefined, expand: (row) => [row, { n: (row.n as number) + 1 }] }),
     plain: (rows: number[]) => rows.flatMap((n) => [n, n + 1]),
   },
   firstFive: {

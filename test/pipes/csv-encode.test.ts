@@ -1,4 +1,5 @@
 // Encoding CSV: values of every type, the options of the dialect one by one, and each error with its text.
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Column, Row, RowStream, Value } from '../../engine/contracts.ts';
 import { csv } from '../../pipes/formats/csv.ts';
@@ -71,6 +72,34 @@ describe('values', () => {
     expect(await text(rows)).toBe(`a,b\n${expected.join('\n')}\n`);
   });
 
+  test('of numbers are what String gives', async () => {
+    const amount = fc
+      .tuple(fc.integer({ min: -2_000_000_000, max: 2_000_000_000 }), fc.nat({ max: 6 }))
+      .map(([whole, scale]) => whole / 10 ** scale);
+    const product = fc.tuple(amount, amount).map(([a, b]) => a * b);
+    const edges = [0.0001, 0.00005, 9999.9999, 10_000, 99_999_999.9999, 1e8, -1e8, 1e21, 1e-7, -0.5, 123_456.7, 100.01];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof(amount, product, fc.double(), fc.integer(), fc.maxSafeInteger()), { minLength: 500 }),
+        async (random) => {
+          const numbers = [...edges, ...random];
+          const expected = numbers.map((number) => (Object.is(number, -0) ? '-0' : String(number)));
+          expect((await text(numbers.map((a) => ({ a })))).split('\n').slice(1, -1)).toEqual(expected);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  test('of texts of any length around those that are written otherwise', async () => {
+    for (const unit of ['a', 'é', '東', '𝄞', 'a"', ',']) {
+      const rows = Array.from({ length: 140 }, (_, length) => ({ a: 'x', b: unit.repeat(length + 1) }));
+      const quotes = /[",]/.test(unit);
+      const lines = rows.map(({ b }) => (quotes ? `x,"${b.replaceAll('"', '""')}"` : `x,${b}`));
+      expect(await text(rows)).toBe(`a,b\n${lines.join('\n')}\n`);
+    }
+  });
+
   test('of a json column are JSON, text too', async () => {
     const columns: Column[] = [{ name: 'a', type: 'json' }, textColumn('b')];
     expect(
@@ -84,13 +113,6 @@ describe('values', () => {
         columns,
       ),
     ).toBe('a,b\n"""x""",x\n,\n1,1\n');
-  });
-
-  test('one quote and one delimiter that would make up for each other are both quoted', async () => {
-    const rows = [...many({ a: 'x', b: 'y' }), { a: '"x', b: 'y"' }, { a: 'p,q', b: 'r' }];
-    const columns = [textColumn('a'), textColumn('b')];
-    const output = await bytes(stream(rows, columns, 1000));
-    expect(output.toString()).toMatch(/y\n"""x","y"""\n"p,q",r\n$/);
   });
 });
 
@@ -256,6 +278,16 @@ describe('the encoding', () => {
 });
 
 describe('chunks', () => {
+  test('are right around their ends, and for cells larger than they are', async () => {
+    const sizes = [1, 70_000, 300_000, 2, 1_000_000, 3, 320_000, 10, 100_000];
+    const rows = sizes.flatMap((size) => [
+      ...many({ a: 'x', b: null }, 3),
+      { a: '"'.repeat(size), b: 'é'.repeat(size) },
+    ]);
+    const lines = rows.map(({ a, b }) => `${a === 'x' ? a : `"${a}${a}"`},${b ?? ''}`);
+    expect(await text(rows)).toBe(`a,b\n${lines.join('\n')}\n`);
+  });
+
   test('are neither tiny nor huge', async () => {
     const rows = many({ a: 'x'.repeat(100), b: 'y,'.repeat(50) }, 20_000);
     const chunks = await collect(csv.encode(stream(rows, undefined, 1000), { name: 'csv' }, context));

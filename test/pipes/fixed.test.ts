@@ -213,8 +213,18 @@ describe('writing refuses what would not read back', () => {
     ],
     ['padding at the end', { name: 'a', width: 5, pad: '-' }, 'a-', /whose last character is the padding/],
     ['only spaces beside another padding', { name: 'a', width: 5, pad: '-' }, '  ', /would read back as NULL/],
-    ['zeros before a number', { name: 'a', width: 5, type: 'decimal', pad: '0' }, '007', /a number padded with zeros/],
-    ['no number in zeros', { name: 'a', width: 5, type: 'double', pad: '0' }, Number.NaN, /a number padded with zeros/],
+    [
+      'zeros before a number',
+      { name: 'a', width: 5, type: 'decimal', pad: '0' },
+      '007',
+      /does not fit a number padded with zeros/,
+    ],
+    [
+      'no number in zeros',
+      { name: 'a', width: 5, type: 'double', pad: '0' },
+      Number.NaN,
+      /does not fit a number padded with zeros/,
+    ],
   ];
 
   test.each(cases)('%s', async (_, column, value, message) => {

@@ -21,11 +21,12 @@ export type BuildRows = (
   rows: Row[],
 ) => boolean;
 
+/** What is in a text: no quote at all, quotes around fields, or quotes inside them too. */
+export type Quotes = 'none' | 'single' | 'doubled';
+
 export interface RowBuilder {
-  /** For text without a single quote. */
-  plain: BuildRows;
   /** For text whose quotes are all in their places. */
-  quoted: BuildRows;
+  build(quotes: Quotes): BuildRows;
   /** One row of fields that are unquoted already, of the same shape. */
   row(fields: readonly (string | null)[]): Row;
 }
@@ -36,15 +37,18 @@ const mostUnrolled = 400;
 export function rowBuilder(columns: readonly ColumnReader[], nulls: readonly string[], quote: string): RowBuilder {
   const { make, convert } = rowMaker(columns);
   const row = (fields: readonly (string | null)[]) => make(fields.map(convert));
-  if (columns.length > mostUnrolled) {
-    const build = loopedBuilder(columns.length, nulls, quote, row);
-    return { plain: build, quoted: build, row };
-  }
-  return {
-    plain: compileBuilder(columns, nulls, ''),
-    quoted: compileBuilder(columns, nulls, quote),
-    row,
+  const made = new Map<Quotes, BuildRows>();
+  const build = (quotes: Quotes): BuildRows => {
+    const known = made.get(quotes);
+    if (known !== undefined) return known;
+    const builder =
+      columns.length > mostUnrolled
+        ? loopedBuilder(columns.length, nulls, quote, row)
+        : compileBuilder(columns, nulls, quote, quotes);
+    made.set(quotes, builder);
+    return builder;
   };
+  return { build, row };
 }
 
 function rowMaker(columns: readonly ColumnReader[]) {
@@ -74,16 +78,28 @@ function literal(columns: readonly ColumnReader[], value: (index: number) => str
   return `{ ${members.join(', ')} }`;
 }
 
-function compileBuilder(columns: readonly ColumnReader[], nulls: readonly string[], quote: string): BuildRows {
+function compileBuilder(
+  columns: readonly ColumnReader[],
+  nulls: readonly string[],
+  quote: string,
+  quotes: Quotes,
+): BuildRows {
   const width = columns.length;
   const onlyEmptyIsNull = nulls.length === 1 && nulls[0] === '';
   const text = onlyEmptyIsNull ? 'at === end ? null : text.substring(at, end)' : 'orNull(text.substring(at, end))';
+  const hasQuotes = quotes !== 'none' && quote !== '';
+  const code = quote.charCodeAt(0);
+  const inner = quotes === 'doubled' ? 'single(text.substring(at + 1, end - 1))' : 'text.substring(at + 1, end - 1)';
   const read = (index: number): string => {
-    const field =
-      quote === '' ? text : `text.charCodeAt(at) === ${quote.charCodeAt(0)} ? unquoted(text, at, end) : ${text}`;
-    const check = quote === '' ? '' : `if (v${index} === undefined) return false;`;
-    const convert = `if (v${index} !== null) v${index} = v${index} === '' ? null : parse${index}(v${index});`;
-    return `let v${index} = ${field}; ${check} ${columns[index]!.parse === undefined ? '' : convert}`;
+    const value = `v${index}`;
+    const convert = `if (${value} !== null) ${value} = ${value} === '' ? null : parse${index}(${value});`;
+    const take = hasQuotes
+      ? `if (text.charCodeAt(at) === ${code}) {
+          if (end - at < 2 || text.charCodeAt(end - 1) !== ${code}) return false;
+          ${value} = ${inner};
+        } else ${value} = ${text};`
+      : `${value} = ${text};`;
+    return `let ${value}; ${take} ${columns[index]!.parse === undefined ? '' : convert}`;
   };
   const body = columns.map((_, index) => {
     if (index < width - 1) return `end = ends[field + ${index}]; ${read(index)} at = end + 1;`;
@@ -104,13 +120,13 @@ function compileBuilder(columns: readonly ColumnReader[], nulls: readonly string
       }
       return true;
     }`;
-  const names = ['orNull', 'unquoted', ...columns.map((_, index) => `parse${index}`)];
+  const names = ['orNull', 'single', ...columns.map((_, index) => `parse${index}`)];
   const orNull = (text: string) => (nulls.includes(text) ? null : text);
-  return new Function(...names, source)(orNull, unquoting(quote), ...columns.map(({ parse }) => parse)) as BuildRows;
+  return new Function(...names, source)(orNull, singleQuotes(quote), ...columns.map(({ parse }) => parse)) as BuildRows;
 }
 
 function loopedBuilder(width: number, nulls: readonly string[], quote: string, row: RowBuilder['row']): BuildRows {
-  const unquoted = unquoting(quote);
+  const single = singleQuotes(quote);
   return (text, ends, first, last, start, rows) => {
     let at = start;
     for (let field = first; field < last; field += width) {
@@ -123,9 +139,8 @@ function loopedBuilder(width: number, nulls: readonly string[], quote: string, r
           if (end > at && text.charCodeAt(end - 1) === 0x0d) end--;
         }
         if (quote !== '' && text[at] === quote) {
-          const value = unquoted(text, at, end);
-          if (value === undefined) return false;
-          fields.push(value);
+          if (end - at < 2 || text[end - 1] !== quote) return false;
+          fields.push(single(text.substring(at + 1, end - 1)));
         } else {
           const value = text.substring(at, end);
           fields.push(nulls.includes(value) ? null : value);
@@ -138,12 +153,7 @@ function loopedBuilder(width: number, nulls: readonly string[], quote: string, r
   };
 }
 
-/** The text of a quoted field, or undefined when it does not end in a quote. */
-function unquoting(quote: string): (text: string, start: number, end: number) => string | undefined {
-  const doubled = quote + quote;
-  return (text, start, end) => {
-    if (end - start < 2 || text[end - 1] !== quote) return undefined;
-    const inner = text.substring(start + 1, end - 1);
-    return inner.includes(quote) ? inner.replaceAll(doubled, quote) : inner;
-  };
+/** The text of a quoted field, its doubled quotes made one. */
+function singleQuotes(quote: string): (inner: string) => string {
+  return (inner) => (inner.includes(quote) ? inner.replaceAll(quote + quote, quote) : inner);
 }

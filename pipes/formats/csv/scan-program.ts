@@ -48,10 +48,10 @@ export const result = {
   lines: 2,
   /** The address after the last whole record. */
   end: 3,
-  /** Quotes in all. */
+  /** Not 0: there is a quote. */
   quotes: 4,
-  /** Carriage returns outside quotes. */
-  returns: 5,
+  /** Not 0: there is a quote of the text, written as two. */
+  doubled: 5,
   /** Not 0: a byte above 0x7F. */
   wide: 6,
   /** Not 0: a quote opens where a field has already begun. */
@@ -70,13 +70,10 @@ const quarters = [0, 1, 2, 3];
 
 // Parameters: addresses of the first byte and of the one after the last, two bytes, the address for the field ends.
 const [from, to, delimiter, quote, out] = [0, 1, 2, 3, 4];
-const [at, fieldsOut, shift, records, linesBefore, lines, end, quotes, returns, wide, fieldsEnd] = [
-  5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
-];
-const [ends, newlines, allNewlines, quoteBits, inside, open, stray, carriage, low, trailing, leading] = [
-  16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
-];
-const [delimiters8, newlines8, quotes8, returns8, quarter0] = [27, 28, 29, 30, 31];
+const [at, fieldsOut, shift, records, linesBefore, lines, end, wide, fieldsEnd] = [5, 6, 7, 8, 9, 10, 11, 12, 13];
+const [ends, newlines, allNewlines, quoteBits, inside, open, opening, stray, doubled, quotes, low, trailing, leading] =
+  [14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26];
+const [delimiters8, newlines8, quotes8, quarter0] = [27, 28, 29, 30];
 
 const quarter = (index: number) => quarter0 + index;
 
@@ -146,23 +143,31 @@ const endsInUtf8: Code = [
   increase(shift, [count(trailing), count(leading), sub32]),
 ];
 
+/** A bit for each byte whose predecessor has one in `mask`; `first` is for the first byte of the block. */
+const after = (mask: Code, first: Code): Code => [mask, constant64(1), shl64, first, to64, or64];
 const isByteBefore = (byte: Code): Code => [get(at), constant32(1), sub32, load8(0), byte, eq32];
+const add = (flags: number, mask: Code): Code => [mask, get(flags), or64, set(flags)];
 
 /** Each quote turns "inside" on or off; a doubled one does both, so the bytes after it are where they were. */
 const leaveOutQuoted: Code = [
-  increase(quotes, count(quoteBits)),
+  add(quotes, get(quoteBits)),
   get(quoteBits),
   // Bit n becomes the parity of the bits up to n.
   [1, 2, 4, 8, 16, 32].map((distance) => [set(inside), get(inside), get(inside), constant64(distance), shl64, xor64]),
   [get(open), xor64, set(inside)],
   [get(ends), without(inside), set(ends)],
   [get(newlines), without(inside), set(newlines)],
-  [get(carriage), without(inside), set(carriage)],
-  // An opening quote may follow the end of a field, or the quote that closed: then both are one quote of the text.
-  [get(quoteBits), get(inside), and64],
-  [get(ends), get(quoteBits), without(inside), or64, constant64(1), shl64],
-  [isByteBefore(get(delimiter)), isByteBefore(constant32(10)), or32, isByteBefore(get(quote)), or32, to64, or64],
-  [constant64(-1), xor64, and64, get(stray), or64, set(stray)],
+  [get(quoteBits), get(inside), and64, set(opening)],
+  // An opening quote follows the end of a field, or the quote that closed: then both are one quote of the text.
+  add(doubled, [get(opening), after(get(quoteBits), isByteBefore(get(quote))), and64]),
+  add(stray, [
+    get(opening),
+    after(
+      [get(ends), get(quoteBits), or64],
+      [isByteBefore(get(delimiter)), isByteBefore(constant32(10)), or32, isByteBefore(get(quote)), or32],
+    ),
+    [constant64(-1), xor64, and64],
+  ]),
   [get(inside), constant64(63), shr64, set(open)],
 ];
 
@@ -181,9 +186,7 @@ const block: Code = [
   [equalTo(newlines8), set(newlines), get(newlines), set(allNewlines)],
   [equalTo(delimiters8), get(newlines), or64, set(ends)],
   [equalTo(quotes8), set(quoteBits)],
-  [equalTo(returns8), set(carriage)],
   [get(quoteBits), get(open), or64, constant64(0), ne64, when(leaveOutQuoted)],
-  increase(returns, count(carriage)),
   [get(newlines), constant64(0), ne64, when(noteRecordEnd)],
   increase(linesBefore, count(allNewlines)),
   [quarters.map((index) => [get(quarter(index)), index === 0 ? [] : or128]), bitmask8],
@@ -197,18 +200,18 @@ const asFlag = (mask: number): Code => [get(mask), constant64(0), ne64];
 const program: Code = [
   [get(from), set(at), get(from), set(shift), get(out), set(fieldsOut), get(from), set(end)],
   [get(delimiter), splat8, set(delimiters8), constant32(10), splat8, set(newlines8)],
-  [get(quote), splat8, set(quotes8), constant32(13), splat8, set(returns8)],
+  [get(quote), splat8, set(quotes8)],
   [get(at), get(to), lt32, when(loop(block, get(at), get(to), lt32, repeatIf(0)))],
   give(result.fields, get(fieldsEnd)),
   give(result.records, get(records)),
   give(result.lines, get(lines)),
   give(result.end, get(end)),
-  give(result.quotes, get(quotes)),
-  give(result.returns, get(returns)),
+  give(result.quotes, asFlag(quotes)),
+  give(result.doubled, asFlag(doubled)),
   give(result.wide, get(wide)),
   give(result.stray, asFlag(stray)),
   give(result.open, asFlag(open)),
 ];
 
 /** The module's binary: `run(from, to, delimiter, quote, out)`. The byte before `from` must be a line feed. */
-export const scanProgram = assemble(5, { i32: 11, i64: 11, v128: 8 }, program);
+export const scanProgram = assemble(5, { i32: 9, i64: 13, v128: 7 }, program);

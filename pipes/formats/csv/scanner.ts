@@ -9,10 +9,11 @@ export interface Scan {
   lines: number;
   /** Where the last whole record ends: the index of the byte after its line feed. */
   end: number;
-  /** Quotes and carriage returns outside quotes, up to the last byte looked at. */
-  quotes: number;
-  returns: number;
+  /** Of all the bytes looked at. */
   ascii: boolean;
+  quotes: boolean;
+  /** A quote of the text, written as two. */
+  doubled: boolean;
   /** A quote opens inside a field: the ends after it may be wrong. */
   stray: boolean;
   /** The last quote is not closed. */
@@ -92,9 +93,9 @@ export function createScanner(length: number): Scanner {
         records: figures[result.records]!,
         lines: figures[result.lines]!,
         end: figures[result.end]! - textStart,
-        quotes: figures[result.quotes]!,
-        returns: figures[result.returns]!,
         ascii: figures[result.wide] === 0,
+        quotes: figures[result.quotes] !== 0,
+        doubled: figures[result.doubled] !== 0,
         stray: figures[result.stray] !== 0,
         open: figures[result.open] !== 0,
       };

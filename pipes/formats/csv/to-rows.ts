@@ -56,7 +56,7 @@ export function toRowsOf(
     if (!window.regular || emptyLine !== undefined || window.fields - position.field !== expected)
       return oneByOne(window, position);
     const rows: Row[] = [];
-    const build = window.quotes ? builder.quoted : builder.plain;
+    const build = builder.build(window.quotes);
     try {
       if (build(window.text, window.ends as Uint32Array, position.field, window.fields, position.at, rows)) return rows;
     } catch (error) {

@@ -11,7 +11,8 @@ import { countBetween, scanText } from './text-scan.ts';
 export interface Window extends Piece {
   /** Its `ends` are in a Uint32Array that the next window uses again, and can be trusted: no quote is out of place. */
   regular: boolean;
-  quotes: boolean;
+  /** As in `RowBuilder`. */
+  quotes: 'none' | 'single' | 'doubled';
 }
 
 export interface Windows {
@@ -87,11 +88,11 @@ export function openWindows(
 
   /** The whole records that are there, or undefined when there is none. */
   const scanBytes = ({ delimiter, quote }: { delimiter: number; quote: number | undefined }): Window | undefined => {
-    const { fields, records, lines, end, ascii, stray, quotes } = scanner.scan(0, filled, delimiter, quote);
+    const { fields, records, lines, end, ascii, stray, quotes, doubled } = scanner.scan(0, filled, delimiter, quote);
     if (end === 0) return undefined;
     const text = textOf(end, ascii);
-    const window = { text, ends: scanner.ends(), fields, records, line, regular: !stray, quotes: quotes > 0 };
-    return give(window, lines, end);
+    const kind = doubled ? 'doubled' : quotes ? 'single' : 'none';
+    return give({ text, ends: scanner.ends(), fields, records, line, regular: !stray, quotes: kind }, lines, end);
   };
 
   const scanAsText = (): Window | undefined => {
@@ -102,8 +103,8 @@ export function openWindows(
       throw quoteMistake(path, line + countBetween(text, 0, open), 'a quote is opened here and never closed', dialect);
     }
     const whole = text.slice(0, end);
-    const window = { text: whole, ends, fields: ends.length, records, line, regular: false, quotes: true };
-    return give(window, lines, Buffer.byteLength(whole));
+    const window = { text: whole, ends, fields: ends.length, records, line };
+    return give({ ...window, regular: false, quotes: 'doubled' }, lines, Buffer.byteLength(whole));
   };
 
   const next = async (): Promise<Window | undefined> => {

@@ -77,30 +77,32 @@ function unpadded(characters: string, { right, pad, zeros }: Place): string | un
   return /^\d/.test(text) ? text : text.replace(/^([+-]?)0*(?=\d)/, '$1').replace(/^([+-]?)\./, '$10.');
 }
 
-function padded(value: Value, place: Place, where: () => string): string {
-  const { type, start, end, right, pad, zeros } = place;
+function padded(value: Value, { type, start, end, right, pad, zeros }: Place, where: () => string): string {
   const width = end - start;
-  const refuse = (what: string, target: string) => failure('VALUE_LOSSY', { where: where(), value: what, target });
   if (value === null) return (zeros ? ' ' : pad).repeat(width);
   const text = valueText(value, type);
-  const shown = JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
-  const length = charactersOf(text);
-  if (length > width) throw refuse(`${shown} (${length} characters)`, `${width} characters`);
-  if (/[\r\n]/.test(text)) throw refuse(`${shown}, with a line break in it,`, 'a line');
-  if (/^ *$/.test(text)) throw refuse(`${shown}, which would read back as NULL,`, 'a fixed column');
+  // Only then are characters and places in the text not the same.
+  const special = /[\r\n\ud800-\udfff]/.test(text);
+  const length = special ? Array.from(text).length : text.length;
+  if (length > width) throw refused(text, `(${length} characters)`, `${width} characters`, where);
+  if (special && /[\r\n]/.test(text)) throw refused(text, 'with a line break in it', 'a line', where);
+  if (text === '' || (text.startsWith(' ') && /^ *$/.test(text))) {
+    throw refused(text, '(which would read back as NULL)', 'a fixed column', where);
+  }
   if (zeros) {
-    if (!/^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(text)) throw refuse(shown, 'a number padded with zeros');
+    if (!/^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(text))
+      throw refused(text, 'in its form', 'a number padded with zeros', where);
     const sign = text.startsWith('-') ? '-' : '';
     return sign + text.slice(sign.length).padStart(width - sign.length, '0');
   }
   if (right ? text.startsWith(pad) : text.endsWith(pad)) {
-    throw refuse(`${shown}, whose ${right ? 'first' : 'last'} character is the padding,`, 'a fixed column');
+    throw refused(text, `(whose ${right ? 'first' : 'last'} character is the padding)`, 'a fixed column', where);
   }
-  const padding = pad.repeat(width - length);
-  return right ? padding + text : text + padding;
+  const units = width + text.length - length;
+  return right ? text.padStart(units, pad) : text.padEnd(units, pad);
 }
 
-/** In code points. */
-function charactersOf(text: string): number {
-  return /[\ud800-\udfff]/.test(text) ? Array.from(text).length : text.length;
+function refused(text: string, what: string, target: string, where: () => string): Error {
+  const shown = JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
+  return failure('VALUE_LOSSY', { where: where(), value: `${shown} ${what}`, target });
 }

@@ -1,8 +1,7 @@
 // A task on its own: the engine's own context, codecs and expressions, with a folder for local files.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { mkdirSync } from 'node:fs';
 import { afterEach } from 'vitest';
 import { connectors } from '../../../connectors/index.ts';
 import { createBarrier } from '../../../engine/barrier.ts';
@@ -144,7 +143,10 @@ function createBench(op: string, setting: Setting) {
         connector: definition.connector,
         config: {},
       };
-      const connector = typeof chosen === 'string' ? await (connectors as Record<string, () => Promise<AnyConnector>>)[chosen]!() : chosen;
+      const connector =
+        typeof chosen === 'string'
+          ? await (connectors as Record<string, () => Promise<AnyConnector>>)[chosen]!()
+          : chosen;
       const connection = connector.open(config as never, {
         name,
         log,
@@ -165,6 +167,7 @@ function createBench(op: string, setting: Setting) {
     figures,
     inputs: new Map(Object.entries(setting.inputs ?? {})),
     open: (path, connection, log) => targets.resolve(path, connection, { task } as never, log),
+    connect: async () => {},
     background(promise) {
       pieces.push(work(promise));
     },

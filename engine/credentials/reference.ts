@@ -1,0 +1,37 @@
+// What `secret("name")` in a definition means: one value of the credential stores.
+import type { CallOptions, CredentialStore, Secret } from '../contracts.ts';
+import { failure } from '../errors.ts';
+import { isName } from './names.ts';
+
+/**
+ * `name`: the only field of that credential, or its field `value`; `name.field`: that field. Throws SECRET_MISSING.
+ * `where`: the stores in words, for the message.
+ */
+export async function referencedSecret(
+  store: CredentialStore,
+  reference: string,
+  where: string,
+  o: CallOptions,
+): Promise<Secret> {
+  const fail = (hint: string) => failure('SECRET_MISSING', { name: reference, stores: where, hint });
+  const whole = isName(reference) ? await store.get(reference, { ...o, fields: ['value'] }) : undefined;
+  if (whole !== undefined) {
+    const names = Object.keys(whole.fields);
+    const value = whole.fields.value ?? (names.length === 1 ? whole.fields[names[0]!] : undefined);
+    if (value !== undefined) return value;
+    throw fail(
+      names.length === 0
+        ? ''
+        : `; it has several fields, say one of ${names.map((field) => `"${reference}.${field}"`).join(', ')}`,
+    );
+  }
+  const dot = reference.lastIndexOf('.');
+  const name = reference.slice(0, Math.max(dot, 0));
+  const field = reference.slice(dot + 1);
+  const found = dot > 0 && isName(name) ? await store.get(name, { ...o, fields: [field] }) : undefined;
+  const value = found?.fields[field];
+  if (value !== undefined) return value;
+  throw fail(
+    found === undefined ? '' : `; "${name}" is there, with ${Object.keys(found.fields).join(', ') || 'no field'}`,
+  );
+}

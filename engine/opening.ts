@@ -1,0 +1,58 @@
+// From a connection that was found to an open one: its connector, its config with every `${…}` put in, its credential.
+import { connectors } from '../schemas/generated/language.ts';
+import { type FoundConnection, openConnection } from './connections.ts';
+import type { AnyConnection, AnyConnector, ConnectorContext, Credential, Log, Value } from './contracts.ts';
+import { failure } from './errors.ts';
+import type { Parts } from './parts.ts';
+import type { Redactor } from './redact.ts';
+import { evaluateField } from './secret-references.ts';
+
+/** What a run, or anything else that opens connections, needs from outside. */
+export interface Services {
+  redactor: Redactor;
+  /** The stored secret fields of a connection. */
+  credential(found: FoundConnection, signal: AbortSignal): Promise<Credential>;
+  /** What `secret("name")` stands for. */
+  secret(name: string, signal: AbortSignal): Promise<string>;
+  /** Keeps a connection that a run has made, its secrets in a store. */
+  save(found: FoundConnection, o: { params: Record<string, Value>; signal: AbortSignal }): Promise<void>;
+  /** Told at the end of a run which connections it has opened. Never fails. */
+  used(found: readonly FoundConnection[]): Promise<void>;
+}
+
+export interface OpeningOptions {
+  parts: Pick<Parts, 'connectors'>;
+  services: Services;
+  params: Record<string, Value>;
+  /** Relative paths in the connection start here, where it does not say. */
+  folder: string;
+  signal: AbortSignal;
+  log: Log;
+  retry: ConnectorContext['retry'];
+}
+
+export interface Opened {
+  connector: AnyConnector;
+  connection: AnyConnection;
+}
+
+/** Opens a connection without asking the system behind it. */
+export async function openFound(found: FoundConnection, options: OpeningOptions): Promise<Opened> {
+  const { parts, services, params, folder, signal, log, retry } = options;
+  const name = found.definition.connector;
+  const load = Object.hasOwn(parts.connectors, name) ? parts.connectors[name] : undefined;
+  if (load === undefined) throw failure('OPTION_UNSUPPORTED', { what: `the connector "${name}"`, where: 'this version' });
+  const connector = await load();
+  const learn = (value: string) => services.redactor.add(value);
+  const references = { params, folder, secret: (secret: string) => services.secret(secret, signal), learn };
+  const connection = await openConnection(found, {
+    connector,
+    secretFields: connectors[connector.name]?.secrets ?? [],
+    evaluate: (value, field) => evaluateField(found, field, value, references),
+    stored: () => services.credential(found, signal),
+    learn,
+    log,
+    retry,
+  });
+  return { connector, connection };
+}

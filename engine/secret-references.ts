@@ -1,0 +1,124 @@
+// `${secret("name")}`, `${file("…")}` and `${env.NAME}` in the fields of a connection: looked up first, then put in.
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { configScope, connectors, secretScope } from '../schemas/generated/language.ts';
+import type { FoundConnection } from './connections.ts';
+import type { Value } from './contracts.ts';
+import { Failure, failure } from './errors.ts';
+import { compileValue, type ExpressionScope } from './expressions.ts';
+import { connectionScope } from './scope.ts';
+import { placeAt } from './validate/fields.ts';
+
+export interface ReferenceParts {
+  params: Record<string, Value>;
+  /** Relative paths start here, where the connection does not say. */
+  folder: string;
+  /** A secret of the stores by its name. */
+  secret(name: string): Promise<string>;
+  /** Told of every value that is secret, before it is used. */
+  learn(value: string): void;
+}
+
+const mostBytes = 1024 * 1024;
+
+/** Gives the value of one field of a connection. Its failures are about the connection, whatever is missing. */
+export async function evaluateField(found: FoundConnection, field: string, value: Value, parts: ReferenceParts): Promise<Value> {
+  const { connector } = found.definition;
+  const shape = Object.hasOwn(connectors, connector) ? connectors[connector]! : undefined;
+  const info = shape === undefined ? {} : placeAt(shape, [field]).info;
+  const names = info.scope ?? (info.secret === true ? secretScope : configScope);
+  const where = `connection ${found.name} ${field}`;
+  const evaluate = compileValue(value, { where, names });
+  const folder = found.folder ?? parts.folder;
+  const secretive = names.includes('secret');
+  if (secretive) learnFrom(value, field, info.secret === true, parts.learn);
+  if (evaluate === undefined) return info.path === undefined ? value : absolute(value, folder);
+
+  const known = new Map<string, string>();
+  const reference = (kind: 'secret' | 'file') => (name: string) => {
+    const key = `${kind} ${name}`;
+    const text = known.get(key);
+    if (text !== undefined) return text;
+    wanted = { kind, name, key };
+    throw failure('SECRET_MISSING', { name, stores: 'memory' });
+  };
+  const scope: ExpressionScope = {
+    ...connectionScope(parts.params),
+    ...(secretive ? { secret: reference('secret'), file: reference('file') } : {}),
+  };
+  let wanted: { kind: 'secret' | 'file'; name: string; key: string } | undefined;
+  // What is needed shows while evaluating: each round finds one more.
+  for (;;) {
+    wanted = undefined;
+    let result: Value = null;
+    let failed: unknown;
+    try {
+      result = evaluate(scope);
+    } catch (error) {
+      failed = error;
+    }
+    const { kind, name, key } = (wanted ?? {}) as { kind?: 'secret' | 'file'; name: string; key: string };
+    if (kind === undefined) {
+      if (failed !== undefined) throw aboutConnection(failed, found, field, info.secret === true);
+      return info.path === undefined ? result : absolute(result, folder);
+    }
+    const text = kind === 'secret' ? await parts.secret(name) : await readSecretFile(name, folder, found.name);
+    parts.learn(text);
+    known.set(key, text);
+  }
+}
+
+/** A file's text without the line end at its end, as editors and `docker secret` leave it. */
+async function readSecretFile(path: string, folder: string, connection: string): Promise<string> {
+  const unreadable = (reason: string, cause?: unknown) =>
+    failure('SECRET_UNREADABLE', { connection, path, reason }, cause === undefined ? {} : { cause });
+  try {
+    const bytes = await readFile(resolve(folder, path.replace(/^file:\/\//, '')));
+    if (bytes.length > mostBytes) throw unreadable('is larger than 1 MiB');
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    // The decoder's error may quote what it could not read.
+    if (error instanceof TypeError) throw unreadable('is not UTF-8');
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = { ENOENT: 'does not exist', EACCES: 'may not be read', EISDIR: 'is a folder' };
+    throw unreadable(reasons[code ?? ''] ?? `cannot be read: ${message}`, error);
+  }
+}
+
+function aboutConnection(error: unknown, { name }: FoundConnection, field: string, secret: boolean): unknown {
+  if (!(error instanceof Failure) || error.code !== 'EXPRESSION_FAILED') return error;
+  const { expression, reason } = error.data as { expression: string; reason: string };
+  const hint = `: ${expression}: ${reason}`;
+  if (secret) return failure('CREDENTIAL_MISSING', { connection: name, fields: field, hint });
+  return failure('CONNECTION_INVALID', { reason: `connection ${name}: ${field}${hint}` });
+}
+
+/** Relative paths in a connection start at the file that defines it. */
+function absolute(value: Value, folder: string): Value {
+  if (typeof value !== 'string' || value === '' || /^[a-z][a-z0-9+.-]*:|^:|^~/i.test(value)) return value;
+  return resolve(folder, value);
+}
+
+const sensitiveVariable = /key|secret|token|pass|pwd|credential|auth|cookie|session|signature/i;
+const sensitiveField =
+  /(^|[-_.])(key|\w*api[-_]?key|\w*token|\w*secret|\w*password|passwd|pwd|pass|credentials?|auth|authorization|cookie|session|sig|signature)$/i;
+
+/** Headers and the like may hold a secret as well, as text or from the environment: their names tell. */
+function learnFrom(value: Value, field: string, secret: boolean, learn: (value: string) => void): void {
+  if (typeof value === 'string') {
+    for (const [, name] of value.matchAll(/\benv\s*(?:\.\??|\[\s*\??\s*["'])\s*(\w+)/g)) {
+      const text = process.env[name!];
+      if (text !== undefined && (secret || sensitiveVariable.test(name!) || sensitiveField.test(field))) learn(text);
+    }
+    if (!value.includes('${') && (secret || sensitiveField.test(field))) {
+      learn(value);
+      // `Bearer …`, `Token …`
+      const scheme = /^[A-Za-z][\w-]* +(\S.*)$/.exec(value);
+      if (scheme !== null) learn(scheme[1]!);
+    }
+    return;
+  }
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
+  for (const [key, each] of Object.entries(value)) learnFrom(each, Array.isArray(value) ? field : key, secret, learn);
+}
