@@ -373,7 +373,7 @@ export interface TaskContext extends CallOptions {
   /** The connection and the path inside it that a path of the language means. */
   resolve(path: string, connection?: string): Promise<Target>;
   /** Makes a connection that later tasks find by its alias; `save` keeps it among the user's own. */
-  connect(alias: string, definition: { connector: string; [field: string]: unknown }, save: boolean): Promise<void>;
+  connect(alias: string, definition: { connector: string }, save: boolean): Promise<void>;
   /** Rows of any stream: files are decoded by what the stream, or else each file, says of their format. */
   rows(stream: Stream): Promise<RowStream>;
   /** Whether a file's bytes are already what a file at `path`, or in the chosen format, should hold. */

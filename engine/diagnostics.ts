@@ -15,6 +15,8 @@ export interface Diagnostic {
   endCol: number;
   /** What to do, where the message does not say it already. */
   help?: string;
+  /** Set where it is about a connection: what decides the exit code. */
+  about?: 'connection';
 }
 
 /** Every code and what it stands for. A code is never given another meaning. */

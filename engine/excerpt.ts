@@ -3,12 +3,17 @@
 // Cells of a terminal; a source line that is longer is cut around its caret.
 const widest = 100;
 const tabCells = 4;
+// Characters on either side of the mark; more than enough for `widest` cells.
+const around = 400;
 
 /** The part of a line to show, and the cells before and under the mark. */
 export function excerpt(line: string, col: number, endCol: number): { shown: string; before: number; marked: number } {
+  // Of a very long line, only what is around the mark is looked at.
+  const start = Math.max(0, col - 1 - around);
+  const stop = col - 1 + around;
   const cells: { text: string; width: number; at: number }[] = [];
-  let at = 0;
-  for (const character of line) {
+  let at = start;
+  for (const character of line.slice(start, stop)) {
     const text = character === '\t' ? ' '.repeat(tabCells) : visible(character);
     cells.push({ text, width: character === '\t' ? tabCells : cellWidth(text), at });
     at += character.length;
@@ -32,8 +37,8 @@ export function excerpt(line: string, col: number, endCol: number): { shown: str
     grow(widest, () => to < cells.length && to++ >= 0);
     grow(widest, () => from > 0 && from-- > 0);
   }
-  const lead = from > 0 ? '…' : '';
-  const tail = to < cells.length ? '…' : '';
+  const lead = from > 0 || start > 0 ? '…' : '';
+  const tail = to < cells.length || stop < line.length ? '…' : '';
   const shown =
     lead +
     cells

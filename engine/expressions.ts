@@ -8,7 +8,7 @@ import { Problem } from './expressions/problem.ts';
 import { finish } from './expressions/result.ts';
 import { parseTemplate, type Template, textOf } from './expressions/template.ts';
 
-export { checkExpression, type ExpressionProblem, resultKind } from './expressions/check.ts';
+export { checkExpression, resultKind } from './expressions/check.ts';
 export { type ParsedExpression, parseExpression, referencedColumns } from './expressions/parse.ts';
 export { escapeTemplate, parseTemplate, splitTemplate, type Template } from './expressions/template.ts';
 

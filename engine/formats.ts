@@ -5,7 +5,7 @@ import { failure } from './errors.ts';
 import { didYouMeanOrKnown } from './suggest.ts';
 
 /** What is known of a format without loading it. */
-export interface FormatEntry {
+interface FormatEntry {
   /** Without the dot, in lower case. */
   extensions: readonly string[];
   /** The first is the one of written files. `+json` stands for every type that ends so. */

@@ -2,6 +2,8 @@
 import type { Param } from '../schemas/generated/types.ts';
 import type { Value } from './contracts.ts';
 import { type Failure, failure } from './errors.ts';
+import { Problem } from './expressions/problem.ts';
+import { type Matcher, matcherOf } from './expressions/regex.ts';
 import { paramFormats } from './params/formats.ts';
 import { didYouMeanOrKnown } from './suggest.ts';
 
@@ -156,19 +158,20 @@ function textProblem(param: Param, value: string): string | undefined {
   const format = param.format === undefined ? undefined : paramFormats[param.format];
   if (format !== undefined && !format.test(value)) return `must be ${format.name}, and is ${shown(param, value)}`;
   if (param.pattern !== undefined) {
-    const pattern = wholePattern(param.pattern);
-    if (pattern === undefined) return `has a pattern that is not a regular expression: ${param.pattern}`;
-    if (!pattern.test(value)) return `must match ${param.pattern}, and is ${shown(param, value)}`;
+    const matches = wholePattern(param.pattern);
+    if (typeof matches !== 'function') return `has a pattern that cannot be read: ${matches.reason}`;
+    if (!matches(value)) return `must match ${param.pattern}, and is ${shown(param, value)}`;
   }
   return lengthProblem(param, [...value].length, 'characters');
 }
 
-/** A param's pattern, which the whole text must match; undefined when it is not a regular expression. */
-export function wholePattern(pattern: string): RegExp | undefined {
+/** A test of whole texts against a param's pattern, or why it cannot be read. */
+export function wholePattern(pattern: string): Matcher | { reason: string } {
   try {
-    return new RegExp(`^(?:${pattern})$`, 'su');
-  } catch {
-    return undefined;
+    return matcherOf(`^(?:${pattern})$`);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return { reason: error.reason };
   }
 }
 

@@ -9,6 +9,9 @@ export type Path =
   | { kind: 'local'; path: string }
   | { kind: 'stdio' };
 
+/** In characters; longer than any system takes. */
+const longest = 8_192;
+
 const url = /^https?:\/\//i;
 const scheme = /^([a-z][a-z0-9+.-]*):\/\//i;
 const prefixed = /^([a-z][a-z0-9_-]+):\/(?!\/)/i;
@@ -16,6 +19,7 @@ const prefixed = /^([a-z][a-z0-9_-]+):\/(?!\/)/i;
 /** Takes a path of the language apart. Throws PATH_INVALID. Says nothing about whether the connection or file exists. */
 export function splitPath(text: string): Path {
   if (text.trim() === '') throw invalid(text, 'is empty');
+  if (text.length > longest) throw invalid(text, `is longer than ${longest} characters`);
   if (text.includes('\0')) throw invalid(text, 'has a NUL character in it');
   if (text === '-') return { kind: 'stdio' };
   if (url.test(text)) return splitUrl(text);
@@ -92,12 +96,14 @@ function withoutLogin(text: string): string {
 }
 
 function invalid(path: string, reason: string) {
-  return failure('PATH_INVALID', { path, reason });
+  return failure('PATH_INVALID', { path: path.length > 200 ? `${path.slice(0, 200)}…` : path, reason });
 }
 
 // ---- Patterns -----------------------------------------------------------------------------------------------
 
-const braces = /\{[^{}/]*,[^{}/]*\}/;
+const braces = /\{[^{},/]*,[^{}/]*\}/;
+/** The same at the start of a text whose backslashes are still there. */
+const group = /^\{(?:\\.|[^{}/\\,])*(?:,(?:\\.|[^{}/\\,])*)+\}/s;
 
 /** Whether the inside of a path (not a URL) names many files: `*`, `**`, `?` or `{a,b}`. A backslash makes one plain. */
 export function hasPattern(path: string): boolean {
@@ -151,7 +157,7 @@ function partSource(part: string): string {
       while (part[i] === '*') i++;
       source += '[^/]*';
     } else if (character === '?') source += '[^/]';
-    else if (character === '{' && depth === 0 && braces.test(part.slice(i - 1)) && closes(part, i)) {
+    else if (character === '{' && depth === 0 && group.test(part.slice(i - 1))) {
       source += '(?:';
       depth++;
     } else if (character === ',' && depth > 0) source += '|';
@@ -161,11 +167,6 @@ function partSource(part: string): string {
     } else source += literal(character);
   }
   return hidden + source;
-}
-
-/** Whether the brace opened before `start` holds a comma and closes before another one opens. */
-function closes(part: string, start: number): boolean {
-  return /^[^{}]*,[^{}]*\}/.test(part.slice(start));
 }
 
 function literal(character: string): string {

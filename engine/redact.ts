@@ -109,7 +109,7 @@ function indexOf(patterns: Iterable<Pattern>): Index {
   for (const pattern of patterns) {
     const first = pattern.units.charCodeAt(0);
     const second = pattern.units.charCodeAt(1);
-    const bucket = byFirst.get(first) ?? { all: [], bySecond: new Map() };
+    const bucket: Bucket = byFirst.get(first) ?? { all: [], bySecond: new Map() };
     byFirst.set(first, bucket);
     bucket.all.push(pattern);
     const same = bucket.bySecond.get(second);

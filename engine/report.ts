@@ -13,6 +13,8 @@ export interface Mistake {
   range?: { start: number; end: number };
   severity?: Severity;
   help?: string;
+  /** What it is about, where its place in the document does not tell. */
+  about?: 'connection';
 }
 
 export interface Reporter {
@@ -26,7 +28,7 @@ export function createReporter(source: Source): Reporter {
   return {
     source,
     diagnostics,
-    report({ code, message, pointer, part, range, severity = 'error', help }) {
+    report({ code, message, pointer, part, range, severity = 'error', help, about }) {
       const place = range === undefined ? source.locate(pointer, part) : source.within(pointer, range.start, range.end);
       diagnostics.push({
         code,
@@ -35,6 +37,7 @@ export function createReporter(source: Source): Reporter {
         file: source.file,
         ...place,
         ...(help === undefined ? {} : { help }),
+        ...(about === undefined && !pointer.startsWith('/connections/') ? {} : { about: 'connection' as const }),
       });
     },
   };

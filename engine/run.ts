@@ -88,7 +88,8 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
     },
   });
 
-  const connect = async (alias: string, definition: ConnectionDefinition, save: boolean): Promise<void> => {
+  const connect = async (alias: string, config: { connector: string }, save: boolean): Promise<void> => {
+    const definition = config as ConnectionDefinition;
     const found = { name: alias, alias, definition, home: 'pipe', shadows: [], folder: plan.folder };
     made.set(alias, found);
     if (definition.eid !== undefined) made.set(definition.eid, found);

@@ -4,16 +4,19 @@ import { type Validate, validators } from '../schemas/generated/validators.ts';
 import { aliasProblem, isEid } from './eid.ts';
 import { pointerTo } from './pointer.ts';
 import type { Reporter } from './report.ts';
+import { looksSecret } from './secret-names.ts';
 import { didYouMean, didYouMeanOrKnown } from './suggest.ts';
 import { mistakesOf } from './validate/mistakes.ts';
 import { everyTask, isMap, markedValues, type TaskList, type TaskPlace, taskListOf } from './validate/tasks.ts';
-import { describeValue, looksSecret, nameInDocument, shortText } from './validate/wording.ts';
+import { describeValue, nameInDocument, shortText } from './validate/wording.ts';
 
 const mostTasks = 5_000;
 
 export interface ValidateOptions {
   /** Connectors besides those of the language: manifests. Their connections are not looked into. */
   connectors?: ReadonlySet<string>;
+  /** Only this connection, by its key, where a document has many that are not used. */
+  only?: string;
 }
 
 /** Validates a pipe. The list of its tasks comes back for what else there is to check; undefined when there is none. */
@@ -98,8 +101,10 @@ async function validateTask(reporter: Reporter, place: TaskPlace, options: Valid
     if (isMap(value)) await validateFormat(reporter, value, pointerTo(pointer, ...parts), label);
   }
   for (const { value, parts } of markedValues(part, task, ({ connection }) => connection === true)) {
-    if (isMap(value))
-      await validateConnection(reporter, value, pointerTo(pointer, ...parts), `the connection of ${label}`, options);
+    if (!isMap(value)) continue;
+    const place = pointerTo(pointer, ...parts);
+    await validateConnection(reporter, value, place, `the connection of ${label}`, options);
+    warnOfSecrets(reporter, value, place, `the connection of ${label}`, 'keep it in a credential store and write ${secret("name")}');
   }
 }
 
@@ -131,17 +136,29 @@ async function validateFormat(
 async function validateConnections(reporter: Reporter, value: unknown, options: ValidateOptions): Promise<void> {
   if (!isMap(value)) return;
   const eids = new Map<string, string>();
+  const defaults = new Map<unknown, string>();
   for (const [alias, connection] of Object.entries(value)) {
+    if (options.only !== undefined && options.only !== alias) continue;
     const pointer = pointerTo('/connections', alias);
     const label = `connection ${shortText(alias)}`;
     const problem = aliasProblem(alias);
     // Its form is checked by the schema; the rest cannot be said in one.
-    if (problem !== undefined && /^[a-z][a-z0-9_-]{1,63}$/.test(alias)) {
+    const isNameless = isEid(alias) && isMap(connection) && connection.eid === alias;
+    if (problem !== undefined && !isNameless && /^[a-z][a-z0-9_-]{1,63}$/.test(alias)) {
       reporter.report({ code: 'PATTERN', message: `the alias ${shortText(alias)} ${problem}`, pointer, part: 'key' });
     }
     if (!isMap(connection)) continue;
     await validateConnection(reporter, connection, pointer, label, options);
-    const { eid } = connection;
+    warnOfSecrets(reporter, connection, pointer, label, `\`pipe connections secure ${alias}${placeOption(reporter)}\` moves it to the credential store`);
+    const { eid, connector } = connection;
+    if (connection.default === true) {
+      const before = defaults.get(connector);
+      if (before === undefined) defaults.set(connector, alias);
+      else {
+        const message = `${label} is the default of ${connector}, and connection ${shortText(before)} is as well`;
+        reporter.report({ code: 'NOT_ALLOWED', message, pointer: `${pointer}/default` });
+      }
+    }
     if (typeof eid !== 'string' || !isEid(eid)) continue;
     const before = eids.get(eid);
     if (before === undefined) eids.set(eid, alias);
@@ -167,7 +184,6 @@ async function validateConnection(
   if (part !== undefined) {
     const full = `${label} (${connector})`;
     await validatePart(reporter, validators.connectors[connector]!, { value, pointer, shape: part, label: full });
-    warnOfSecrets(reporter, value, pointer, full, part.secrets);
   } else if (options.connectors?.has(connector) !== true) {
     const hint = didYouMeanOrKnown(
       connector,
@@ -195,23 +211,30 @@ function hideSecrets(
   }
 }
 
+/** Where the command has to look, for a file in which it does not look by itself. */
+function placeOption({ source: { file } }: Reporter): string {
+  return /(^|[\\/])(pipewright|connections)\.yaml$/.test(file) || file.startsWith('<') ? '' : ` --in ${file}`;
+}
+
 function warnOfSecrets(
   reporter: Reporter,
   value: Record<string, unknown>,
   pointer: string,
   label: string,
-  secrets: readonly string[],
+  advice: string,
 ): void {
-  for (const key of secrets) {
+  const { connector } = value;
+  if (typeof connector !== 'string' || !Object.hasOwn(connectors, connector)) return;
+  for (const key of connectors[connector]!.secrets) {
     const field = value[key];
     if (!Object.hasOwn(value, key) || typeof field !== 'string' || field === '' || field.includes('${')) continue;
     reporter.report({
       code: 'SECRET_LITERAL',
       severity: 'warning',
-      message: `${label}: ${key} is a secret and stands in a file`,
+      message: `${label} (${connector}): ${key} is a secret and stands in a file`,
       pointer: pointerTo(pointer, key),
       part: 'key',
-      help: 'leave it out and keep it in a credential store with `pipe connections edit`, or write ${env.NAME}',
+      help: `${advice}, or write ${key}: \${env.NAME}`,
     });
   }
 }

@@ -19,7 +19,11 @@ export function createChannel<T>(signal: AbortSignal): Channel<T> {
     closed = true;
     wake();
   };
-  signal.addEventListener('abort', () => wake(), { once: true });
+  const stop = () => {
+    for (const { taken } of waiting) taken();
+    wake();
+  };
+  signal.addEventListener('abort', stop, { once: true });
 
   async function* read(): AsyncGenerator<T> {
     try {
@@ -27,8 +31,8 @@ export function createChannel<T>(signal: AbortSignal): Channel<T> {
         signal.throwIfAborted();
         const next = waiting.shift();
         if (next !== undefined) {
-          yield next.value;
           next.taken();
+          yield next.value;
         } else if (closed) return;
         else {
           await new Promise<void>((resolve) => {
@@ -38,7 +42,8 @@ export function createChannel<T>(signal: AbortSignal): Channel<T> {
       }
     } finally {
       readerGone = true;
-      for (const { taken } of waiting) taken();
+      signal.removeEventListener('abort', stop);
+      stop();
     }
   }
 

@@ -6,7 +6,7 @@ import { type Answer, beginning } from './client.ts';
 import { final } from './failures.ts';
 
 export interface Source {
-  /** Asks with these headers, 416 being an answer too; absent where the request must not be made again. */
+  /** Asks with these headers, where 416 is an answer to a range; absent where the request must not be made again. */
   ask?(headers: Record<string, string>): Promise<Answer>;
   retry: ConnectorContext['retry'];
 }
@@ -34,7 +34,7 @@ export async function* wholeBody(
   const start = range?.start ?? 0;
   const end = range?.end ?? Number.POSITIVE_INFINITY;
   let at = start;
-  let part = first === undefined ? undefined : partOf(first, 0);
+  let part = first === undefined ? undefined : partOf(first, 0, end);
   let before = first;
   let broken: Failure | undefined;
 
@@ -54,7 +54,7 @@ export async function* wholeBody(
       throw changed(answer);
     }
     before = answer;
-    part = partOf(answer, answer.status === 206 ? rangeStart(answer, at) : 0);
+    part = partOf(answer, at, end);
   };
 
   try {
@@ -110,13 +110,17 @@ async function nextOf(part: Part, at: number, end: number, signal: AbortSignal):
   }
 }
 
-function partOf(answer: Answer, begin: number): Part {
+/** A 206 must begin at `at`. It may end before what was asked for (RFC 9110, 15.3.7): then the body counts as cut there. */
+function partOf(answer: Answer, at: number, wantedEnd: number): Part {
+  const position = answer.status === 206 ? rangeStart(answer, at) : 0;
   const length = answer.headers['content-length'];
+  const total = answer.status === 206 ? /\/(\d+)$/.exec(answer.headers['content-range'] ?? '')?.[1] : undefined;
+  const end = length === undefined ? undefined : position + Number(length);
   return {
     answer,
     chunks: answer.body[Symbol.asyncIterator](),
-    position: begin,
-    end: length === undefined ? undefined : begin + Number(length),
+    position,
+    end: total === undefined ? end : Math.min(Number(total), wantedEnd),
   };
 }
 

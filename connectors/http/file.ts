@@ -19,7 +19,13 @@ export async function fetchFile(
   const plainly = { 'accept-encoding': 'identity' };
   const accepting = packed ? plainly : { 'accept-encoding': 'gzip, br' };
   const ask = (more: Record<string, string>) =>
-    client.exchange({ method: 'GET', url, headers: { ...accepting, ...more }, statuses: [416], signal });
+    client.exchange({
+      method: 'GET',
+      url,
+      headers: { ...accepting, ...more },
+      statuses: more.range ? [416] : [],
+      signal,
+    });
   const askPlainly = (more: Record<string, string>) => ask({ ...plainly, ...more });
 
   const answer = await retry(() => client.exchange({ method: 'GET', url, headers: accepting, signal }), { signal });

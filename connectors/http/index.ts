@@ -76,11 +76,7 @@ export const connector = defineConnector({
         signal.throwIfAborted();
         const call: Call = { ...callOf(request, client, config), signal };
         const ask = (more: Record<string, string>) =>
-          client.exchange({
-            ...call,
-            headers: { ...call.headers, ...more },
-            statuses: [...(call.statuses ?? []), 416],
-          });
+          client.exchange({ ...call, headers: { ...call.headers, ...more }, statuses: more.range ? [416] : [] });
         const answer = await context.retry(() => client.exchange(call), { signal });
         const { status, headers } = answer;
         const shown = answer.url.href;

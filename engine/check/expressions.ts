@@ -11,6 +11,7 @@ import {
 import { Failure } from '../errors.ts';
 import type { ParsedExpression } from '../expressions.ts';
 import { pointerParts, pointerTo, valueAt } from '../pointer.ts';
+import type { Reporter } from '../report.ts';
 import { didYouMeanOrKnown } from '../suggest.ts';
 import { type Place, placeOf } from '../validate/fields.ts';
 import { everyTask, isMap, type TaskPlace } from '../validate/tasks.ts';
@@ -41,20 +42,38 @@ export async function checkExpressions(checking: Checking): Promise<void> {
   // Of the document itself, only fields that say which names they know are evaluated.
   const { tasks: _, connections, tests: __, ...document } = definition;
   add(document, placeOf(documents.pipe), '', 'the pipe', () => undefined);
-  if (isMap(connections)) {
-    for (const [alias, connection] of Object.entries(connections)) {
-      const connector = isMap(connection) && typeof connection.connector === 'string' ? connection.connector : '';
-      const shape = Object.hasOwn(connectors, connector) ? connectors[connector]! : documents.connection;
-      const names: DefaultNames = ({ secret }) => (secret === true ? secretScope : configScope);
-      add(connection, placeOf(shape), pointerTo('/connections', alias), `connection "${alias}"`, names);
-    }
-  }
+  if (isMap(connections)) collectConnections(connections, found);
   for (const task of everyTask(tasks)) {
     if (task.part !== undefined) add(task.task, placeOf(task.part), task.pointer, task.label, () => taskScope, task);
   }
   if (found.length === 0) return;
   const language = await import('../expressions.ts');
-  for (const each of found) checkText(checking, language, each);
+  const held = { reporter: checking.reporter, params: checking.params, pipe: checking };
+  for (const each of found) checkText(held, language, each);
+}
+
+/** Checks the expressions of a project's or a user's connections. Which params the pipe has is not known there. */
+export async function checkConnectionExpressions(
+  reporter: Reporter,
+  connections: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const found: Found[] = [];
+  collectConnections(connections, found);
+  if (found.length === 0) return;
+  const language = await import('../expressions.ts');
+  for (const each of found) checkText({ reporter }, language, each);
+}
+
+function collectConnections(connections: Readonly<Record<string, unknown>>, found: Found[]): void {
+  const names: DefaultNames = ({ secret }) => (secret === true ? secretScope : configScope);
+  for (const [alias, connection] of Object.entries(connections)) {
+    const connector = isMap(connection) && typeof connection.connector === 'string' ? connection.connector : '';
+    const shape = Object.hasOwn(connectors, connector) ? connectors[connector]! : documents.connection;
+    const pointer = pointerTo('/connections', alias);
+    const label = `connection "${alias}"`;
+    const walk = { value: connection, parts: [], root: connection, place: placeOf(shape), pointer, label, names };
+    collect({ ...walk, task: undefined }, found);
+  }
 }
 
 interface Walk {
@@ -140,7 +159,14 @@ function innerNames({ info, own }: Place, names: DefaultNames): DefaultNames {
 
 type Language = typeof import('../expressions.ts');
 
-function checkText(checking: Checking, language: Language, found: Found): void {
+/** What the expressions are held against; params that are not known are not. */
+interface Checked {
+  reporter: Reporter;
+  params?: Checking['params'];
+  pipe?: Checking;
+}
+
+function checkText(checking: Checked, language: Language, found: Found): void {
   const { text, info, label } = found;
   if (info.expression === true) {
     if (/^\s*\$\{.*\}\s*$/s.test(text)) {
@@ -161,7 +187,7 @@ function checkText(checking: Checking, language: Language, found: Found): void {
   });
 }
 
-function attempt(checking: Checking, found: Found, work: () => void): void {
+function attempt(checking: Checked, found: Found, work: () => void): void {
   try {
     work();
   } catch (error) {
@@ -171,21 +197,21 @@ function attempt(checking: Checking, found: Found, work: () => void): void {
   }
 }
 
-function checkParsed(checking: Checking, language: Language, found: Found, parsed: ParsedExpression): void {
+function checkParsed(checking: Checked, language: Language, found: Found, parsed: ParsedExpression): void {
   const { label, names } = found;
   for (const { code, reason, start, end } of language.checkExpression(parsed, { names })) {
     report(checking, found, code, `${label}: ${reason}`, start, end);
   }
   for (const { root, name, optional, start, end } of parsed.fields) {
     if (!names.includes(root) || optional) continue;
-    if (root === 'params' && !Object.hasOwn(checking.params, name)) {
+    if (root === 'params' && checking.params !== undefined && !Object.hasOwn(checking.params, name)) {
       const declared = Object.keys(checking.params);
       const hint =
         declared.length === 0 ? '; the pipe declares none' : didYouMeanOrKnown(name, declared, 'the pipe has');
       report(checking, found, 'UNKNOWN_PARAM', `${label}: there is no param "${name}"${hint}`, start, end);
     }
-    if (root === 'tasks' && found.place !== undefined) {
-      const problem = taskProblem(checking, found.place, name, false);
+    if (root === 'tasks' && found.place !== undefined && checking.pipe !== undefined) {
+      const problem = taskProblem(checking.pipe, found.place, name, false);
       if (problem !== undefined)
         report(checking, found, problem.code, `${label} names tasks.${name}, ${problem.message}`, start, end);
     }
@@ -211,7 +237,7 @@ function hasItems(place: TaskPlace | undefined): boolean {
 }
 
 function report(
-  { reporter }: Checking,
+  { reporter }: Checked,
   { pointer }: Found,
   code: Parameters<typeof reporter.report>[0]['code'],
   message: string,

@@ -40,9 +40,9 @@ export function pathsOf(place: TaskPlace): PathText[] {
 }
 
 export function readPath(value: string, use: PathUse, pointer: string, label: string, key: string): PathText {
-  const text = value.replace(/\$\{[^}]*\}/g, 'x');
+  const text = value.length > 10_000 ? value : value.replace(/\$\{[^}]*\}/g, 'x');
   const head = value.includes('${') ? value.slice(0, value.indexOf('${')) : value;
-  return { text, fixed: head === value, head, ends: !/\}[^./]*$/.test(value), use, pointer, label, key };
+  return { text, fixed: head === value, head, ends: !/\}[^./}]*$/.test(value), use, pointer, label, key };
 }
 
 export function factsOf(

@@ -2,6 +2,7 @@
 import { connectors } from '../../schemas/generated/language.ts';
 import { type Param, paramProblem, wholePattern } from '../params.ts';
 import { pointerTo } from '../pointer.ts';
+import type { Reporter } from '../report.ts';
 import { didYouMean, didYouMeanOrKnown } from '../suggest.ts';
 import { everyTask, isMap, markedValues, type TaskPlace } from '../validate/tasks.ts';
 import { shortText } from '../validate/wording.ts';
@@ -14,7 +15,7 @@ export function checkReferences(checking: Checking): void {
     checkTaskReferences(checking, place);
     checkConnectionField(checking, place);
   }
-  checkPendingConnectors(checking);
+  checkPendingConnectors(checking.reporter, checking.definition.connections);
   checkParams(checking);
 }
 
@@ -37,9 +38,10 @@ function checkPending(checking: Checking, place: TaskPlace): void {
   checking.reporter.report({ code: 'OPERATION_PENDING', message, pointer: `${place.pointer}/op` });
 }
 
-function checkPendingConnectors({ reporter, definition }: Checking): void {
-  if (!isMap(definition.connections)) return;
-  for (const [alias, connection] of Object.entries(definition.connections)) {
+/** Reports connections whose connector this version does not have. */
+export function checkPendingConnectors(reporter: Reporter, defined: unknown): void {
+  if (!isMap(defined)) return;
+  for (const [alias, connection] of Object.entries(defined)) {
     const connector = isMap(connection) ? connection.connector : undefined;
     if (
       typeof connector !== 'string' ||
@@ -130,12 +132,18 @@ export function checkConnectionName(
     reporter.report({
       code: 'UNKNOWN_CONNECTION',
       message: `${label}: there is no connection ${shortText(name)}${hint}`,
+      about: 'connection',
       ...at,
     });
     return false;
   }
   if (found.definition.disabled !== true) return true;
-  reporter.report({ code: 'DISABLED', message: `${label}: the connection ${shortText(name)} is disabled`, ...at });
+  reporter.report({
+    code: 'DISABLED',
+    message: `${label}: the connection ${shortText(name)} is disabled; \`pipe connections enable ${name}\` makes it usable again`,
+    about: 'connection',
+    ...at,
+  });
   return false;
 }
 
@@ -149,8 +157,9 @@ function checkParams({ reporter, params }: Checking): void {
         message: `param "${name}": ${message}`,
         pointer: pointerTo(pointer, ...key.split('/')),
       });
-    if (typeof param.pattern === 'string' && wholePattern(param.pattern) === undefined) {
-      report('pattern', `the pattern is not a regular expression: ${shortText(param.pattern)}`);
+    const pattern = typeof param.pattern === 'string' ? wholePattern(param.pattern) : undefined;
+    if (typeof pattern === 'object') {
+      report('pattern', `the pattern cannot be read: ${pattern.reason}`);
       continue;
     }
     if (!isUsable(param)) continue;

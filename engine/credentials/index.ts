@@ -85,7 +85,7 @@ const stores: Readonly<Record<string, Definition>> = {
   },
 };
 
-export const storeNames: readonly string[] = Object.keys(stores);
+const storeNames = Object.keys(stores);
 
 export interface NamedStore {
   title: string;

@@ -104,7 +104,7 @@ export function optionalElement(receiver: unknown, key: unknown): unknown {
 }
 
 /** A map's key as the text that it is kept under; undefined for what cannot be one. */
-export function keyOf(key: unknown): string | undefined {
+function keyOf(key: unknown): string | undefined {
   if (typeof key === 'string') return key;
   return typeof key === 'number' || typeof key === 'bigint' || typeof key === 'boolean' ? String(key) : undefined;
 }

@@ -64,7 +64,7 @@ export function toDouble(site: Site, value: unknown): number {
 }
 
 /** `int(x)`, towards zero. */
-export function toInteger(site: Site, value: unknown): bigint {
+function toInteger(site: Site, value: unknown): bigint {
   if (typeof value === 'string') {
     if (!/^[+-]?\d{1,40}$/.test(value)) throw notNumber(site, value, 'a whole number');
     return int64(BigInt(value));

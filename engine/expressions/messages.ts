@@ -22,7 +22,7 @@ export function isNumber(value: unknown): value is number | bigint | Decimal {
 }
 
 /** Whether `double(text)` would work, blank text aside. */
-export function looksNumeric(text: string): boolean {
+function looksNumeric(text: string): boolean {
   return text !== '' && text === text.trim() && !Number.isNaN(Number(text));
 }
 
@@ -65,7 +65,7 @@ function mismatchReason(left: unknown, right: unknown, site: Site): string {
 }
 
 /** `record.?a is null; write default(record.?a, …) or test for null first`. */
-export function absentReason(value: unknown, site: Site, index: number): string {
+function absentReason(value: unknown, site: Site, index: number): string {
   const operand = operandOf(site, index);
   return `${operand} is ${value === null ? 'null' : 'missing'}; write default(${operand}, …) or test it with ${operand} != null`;
 }

@@ -21,7 +21,7 @@ export interface NameUse extends Place {
 }
 
 /** `record.a`, `record["a"]`, `params.?since`: a field read from a name of the scope. The place is the field's own. */
-export interface FieldUse extends Place {
+interface FieldUse extends Place {
   root: string;
   name: string;
   /** What is read below it: of `tasks.load.result.rows`, `['result', 'rows']`. */

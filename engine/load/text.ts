@@ -1,4 +1,5 @@
 // The text of a file as lines: offsets to line and column, lines for display with secrets hidden.
+import { looksSecret } from '../secret-names.ts';
 
 /** A stretch of one line. Lines and columns count from 1, columns in UTF-16 units; `endCol` is exclusive. */
 export interface Place {
@@ -21,6 +22,9 @@ export function createLines(text: string): Lines {
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
   /** The hidden ranges of each line, from 0. */
   const hidden = new Map<number, { start: number; end: number }[]>();
+
+  /** The line that was asked for last: several mistakes of one long line are shown one after the other. */
+  let last: { number: number; shown: string } | undefined;
 
   const lineOf = (offset: number): number => {
     let low = 0;
@@ -49,6 +53,7 @@ export function createLines(text: string): Lines {
     line(number) {
       const start = starts[number - 1];
       if (start === undefined) return undefined;
+      if (last?.number === number) return last.shown;
       const end = endOf(number - 1);
       let shown = text.slice(start, end);
       for (const range of hidden.get(number - 1) ?? []) {
@@ -56,10 +61,13 @@ export function createLines(text: string): Lines {
         const to = Math.min(range.end - start, shown.length);
         if (from < to) shown = shown.slice(0, from) + '•'.repeat(to - from) + shown.slice(to);
       }
-      return hideLikelySecret(shown);
+      last = { number, shown: hideLikelySecret(shown) };
+      return last.shown;
     },
     hide(start, end) {
-      for (let line = lineOf(start), last = lineOf(Math.max(start, end - 1)); line <= last; line++) {
+      last = undefined;
+      const to = lineOf(Math.max(start, end - 1));
+      for (let line = lineOf(start); line <= to; line++) {
         const before = hidden.get(line);
         if (before === undefined) hidden.set(line, [{ start, end }]);
         else before.push({ start, end });
@@ -68,14 +76,21 @@ export function createLines(text: string): Lines {
   };
 }
 
-const name =
-  '[\\w-]*(?:password|passphrase|secret|token|api_?key|private_?key|access_?key|credential|authorization)[\\w-]*';
-const inBlock = new RegExp(`^([\\s-]*["']?${name}["']?\\s*:\\s+)(.+)$`, 'i');
-const inFlow = new RegExp(`([\\s{,"']${name}["']?\\s*:\\s*)("(?:[^"\\\\]|\\\\.)*"?|'[^']*'?|[^\\s,}"'][^,}]*)`, 'gi');
+const key = /(?<![\w-])([\w-]+)(?:["']\s{0,9}:\s{0,9}|:\s+)/g;
+const flowValue = /"(?:[^"\\]|\\.)*"?|'[^']*'?|[^,}]*/y;
 
 // Where a file is not valid, often nothing but a key's name tells that its value is a secret.
 function hideLikelySecret(line: string): string {
-  const mask = (whole: string, key: string, value: string) =>
-    value.includes('${') ? whole : key + '•'.repeat(value.length);
-  return /[{"]/.test(line) ? line.replace(inFlow, mask).replace(inBlock, mask) : line.replace(inBlock, mask);
+  let shown = '';
+  let from = 0;
+  for (const match of line.matchAll(key)) {
+    const at = match.index + match[0].length;
+    if (match.index < from || !looksSecret(match[1]!)) continue;
+    flowValue.lastIndex = at;
+    const value = line.slice(0, match.index).includes('{') ? flowValue.exec(line)![0] : line.slice(at);
+    if (value.includes('${')) continue;
+    from = at + value.length;
+    shown += line.slice(shown.length, at) + '•'.repeat(value.length);
+  }
+  return shown + line.slice(shown.length);
 }

@@ -12,7 +12,7 @@ export interface Pattern {
 }
 
 /** Shorter values are not looked for: they would be found in words and numbers everywhere. */
-export const shortestValue = 4;
+const shortestValue = 4;
 const shortestLine = 8;
 
 // So long a beginning is no common one (`https://hooks.…/`, a token's header), and tells enough to harm.

@@ -4,9 +4,10 @@ import type { Validate, ValidationError } from '../../schemas/generated/validato
 import { aliasProblem } from '../eid.ts';
 import { pointerParts, pointerTo, valueAt } from '../pointer.ts';
 import type { Mistake } from '../report.ts';
+import { looksSecret } from '../secret-names.ts';
 import { didYouMean, either, nearest } from '../suggest.ts';
 import { placeAt } from './fields.ts';
-import { describeValue, looksSecret, sayPath, shortText, showValue, typeAdvice, typeName } from './wording.ts';
+import { describeValue, sayPath, shortText, showValue, typeAdvice, typeName } from './wording.ts';
 
 export interface Validated {
   value: unknown;

@@ -85,10 +85,3 @@ export function nameInDocument([key, name]: readonly string[]): { length: number
   const numbered = /^\d+$/.test(name) && key !== 'params' && key !== 'connections';
   return { length: 2, label: `${one} ${numbered ? Number(name) + 1 : shortText(name)}` };
 }
-
-/** Whether a key's name says that its value is a secret, for where no schema does. */
-export function looksSecret(key: string): boolean {
-  return /password|passphrase|secret|token|api_?key|private_?key|access_?key|credential|authorization|cookie/i.test(
-    key.replaceAll('-', '_'),
-  );
-}

@@ -1,14 +1,39 @@
 // Bytes through a transform of Node's, their first part looked at, and joined: what archives are made of and read with.
-import { pipeline, Readable, type Transform } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 
-/** The bytes that come out of the transform. Both sides are closed however it ends. */
-export async function* transformed(
-  source: AsyncIterable<Uint8Array>,
-  transform: Transform,
-): AsyncGenerator<Uint8Array> {
-  // An error of the source destroys the transform with it, and comes out of the loop.
-  pipeline(Readable.from(source, { objectMode: false }), transform, () => {});
-  for await (const chunk of transform) yield chunk;
+/** The bytes that come out of the transform. Both sides are closed when it ends, however that is. */
+export async function* transformed(source: AsyncIterable<Uint8Array>, transform: Duplex): AsyncGenerator<Uint8Array> {
+  const pouring = pour(source, transform).then(
+    () => transform.end(),
+    (error: Error) => transform.destroy(error),
+  );
+  try {
+    for await (const chunk of transform) yield chunk;
+  } finally {
+    transform.destroy();
+    await pouring;
+  }
+}
+
+/** Writes the bytes as fast as they are taken, up to their end or until the stream is destroyed. Does not end the stream. */
+export async function pour(source: AsyncIterable<Uint8Array>, stream: Writable): Promise<void> {
+  for await (const chunk of source) {
+    if (!stream.write(chunk) && !stream.destroyed) await nextChange(stream);
+    if (stream.destroyed) return;
+  }
+}
+
+/** Resolves when the stream takes more, or takes nothing any more. */
+function nextChange(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      stream.off('drain', settle);
+      stream.off('close', settle);
+      resolve();
+    };
+    stream.on('drain', settle);
+    stream.on('close', settle);
+  });
 }
 
 export interface Head {
@@ -16,8 +41,8 @@ export interface Head {
   head: Uint8Array[];
   /** Whether that was all. */
   whole: boolean;
-  /** All bytes from the start; must be read or closed. */
-  bytes: AsyncGenerator<Uint8Array>;
+  /** All bytes from the start. Must be read, or closed with `return`. */
+  bytes: Required<Pick<AsyncIterableIterator<Uint8Array>, 'next' | 'return'>> & AsyncIterable<Uint8Array>;
 }
 
 /** Reads the first bytes ahead. */
@@ -34,15 +59,21 @@ export async function withHead(source: AsyncIterable<Uint8Array>, most: number):
     head.push(step.value);
     size += step.value.length;
   }
-  const rest = async function* () {
-    try {
-      yield* head;
-      for (let step = await iterator.next(); step.done !== true; step = await iterator.next()) yield step.value;
-    } finally {
-      await iterator.return?.();
-    }
+  let at = 0;
+  const bytes: Head['bytes'] = {
+    async next() {
+      if (at < head.length) return { value: head[at++]!, done: false };
+      return whole ? { value: undefined, done: true } : iterator.next();
+    },
+    async return() {
+      if (!whole) await iterator.return?.();
+      whole = true;
+      at = head.length;
+      return { value: undefined, done: true };
+    },
+    [Symbol.asyncIterator]: () => bytes as AsyncIterableIterator<Uint8Array>,
   };
-  return { head, whole, bytes: rest() };
+  return { head, whole, bytes };
 }
 
 const units: Readonly<Record<string, number>> = {

@@ -2,6 +2,7 @@
 import { type Extract, extract } from 'tar-stream';
 import type { FileItem } from '../../engine/contracts.ts';
 import { Failure, failure } from '../../engine/errors.ts';
+import { pour } from './bytes.ts';
 import { safeName, unsafe, type Watch } from './limits.ts';
 
 const otherThanFiles: Readonly<Record<string, string>> = {
@@ -61,28 +62,13 @@ async function* openEntry(bytes: AsyncIterator<Uint8Array>): AsyncGenerator<Uint
 /** Resolves when all bytes are in, or with the error that stopped them. */
 async function feed(tar: Extract, source: AsyncIterable<Uint8Array>): Promise<{ error: unknown } | undefined> {
   try {
-    for await (const chunk of source) {
-      if (!tar.write(chunk) && !tar.destroyed) await nextChange(tar);
-      if (tar.destroyed) return undefined;
-    }
-    (tar as NodeJS.WritableStream).end();
+    await pour(source, tar);
+    if (!tar.destroyed) (tar as NodeJS.WritableStream).end();
     return undefined;
   } catch (error) {
     tar.destroy(error as Error);
     return { error };
   }
-}
-
-function nextChange(tar: Extract): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = () => {
-      tar.off('drain', settle);
-      tar.off('close', settle);
-      resolve();
-    };
-    tar.on('drain', settle);
-    tar.on('close', settle);
-  });
 }
 
 function failureOf(error: Error, archive: string): Failure {

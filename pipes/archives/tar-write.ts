@@ -2,6 +2,7 @@
 import { pack } from 'tar-stream';
 import type { FileItem } from '../../engine/contracts.ts';
 import { failure } from '../../engine/errors.ts';
+import { pour } from './bytes.ts';
 import { spooled } from './spool.ts';
 
 /** A file of unknown size waits in a temporary file, because its size stands before its bytes. */
@@ -45,30 +46,22 @@ async function addEntry(
   bytes: AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const entry = tar.entry({ name, size, mode: 0o644, mtime: modified === undefined ? new Date() : new Date(modified) });
-  // Its end is awaited below; an error comes out of the archive's own stream too.
   const ended = new Promise<void>((resolve) => entry.once('close', resolve));
+  // What goes wrong with it comes out of the archive's own stream too.
   entry.on('error', () => {});
-  let sent = 0;
-  for await (const chunk of bytes) {
-    sent += chunk.length;
-    if (sent > size || tar.destroyed) break;
-    if (!entry.write(chunk) && !entry.destroyed) await nextChange(entry);
-  }
-  if (sent !== size && !tar.destroyed) {
-    throw failure('IO_FAILED', { path, reason: `${sent} bytes came where ${size} were announced` });
+  const sent = { bytes: 0 };
+  await pour(upTo(size, bytes, sent), entry);
+  if (sent.bytes !== size && !tar.destroyed) {
+    throw failure('IO_FAILED', { path, reason: `${sent.bytes} bytes came where ${size} were announced` });
   }
   (entry as NodeJS.WritableStream).end();
   await ended;
 }
 
-function nextChange(entry: NodeJS.EventEmitter): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = () => {
-      entry.off('drain', settle);
-      entry.off('close', settle);
-      resolve();
-    };
-    entry.on('drain', settle);
-    entry.on('close', settle);
-  });
+async function* upTo(size: number, source: AsyncIterable<Uint8Array>, sent: { bytes: number }) {
+  for await (const chunk of source) {
+    sent.bytes += chunk.length;
+    if (sent.bytes > size) return;
+    yield chunk;
+  }
 }

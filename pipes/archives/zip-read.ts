@@ -81,7 +81,7 @@ export async function* unzipped(
     reader.directoryStart = Number(zip.readEntryCursor);
     let total = 0;
     for await (const entry of zip.eachEntry()) {
-      const raw = yauzl.getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, false);
+      const raw = yauzl.getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, true);
       watch.entry(raw);
       const name = safeName(raw, archive.path);
       refuse(entry, raw, archive.path);

@@ -59,7 +59,6 @@ export async function* zipped(
 async function* entryBytes(entry: Entry, file: FileItem, level: number): AsyncGenerator<Uint8Array> {
   const { head, whole, bytes } = await withHead(file.open(), wholeBytes);
   if (whole) {
-    await bytes.return(undefined);
     const plain = Buffer.concat(head);
     const data = level === 0 ? plain : deflateRawSync(plain, { level });
     Object.assign(entry, { sum: crc32(plain), size: plain.length, compressed: data.length });
@@ -70,23 +69,29 @@ async function* entryBytes(entry: Entry, file: FileItem, level: number): AsyncGe
   entry.streamed = true;
   // A size that was announced may be wrong by a little, and data that cannot be compressed grows by a little.
   entry.zip64 = file.size === undefined || file.size > most32 - 2 ** 28;
-  yield localHeader(entry);
-  const summed = async function* () {
-    for await (const chunk of bytes) {
-      entry.sum = crc32(chunk, entry.sum);
-      entry.size += chunk.length;
+  try {
+    yield localHeader(entry);
+    const summed = sum(bytes, entry);
+    for await (const chunk of level === 0 ? summed : transformed(summed, createDeflateRaw({ level }))) {
+      entry.compressed += chunk.length;
       yield chunk;
     }
-  };
-  for await (const chunk of level === 0 ? summed() : transformed(summed(), createDeflateRaw({ level }))) {
-    entry.compressed += chunk.length;
-    yield chunk;
+  } finally {
+    await bytes.return();
   }
   if (!entry.zip64 && (entry.size > most32 || entry.compressed > most32)) {
     const reason = `${entry.size} bytes came where ${file.size} were announced`;
     throw failure('IO_FAILED', { path: file.path, reason });
   }
   yield dataDescriptor(entry);
+}
+
+async function* sum(bytes: AsyncIterable<Uint8Array>, entry: Entry): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bytes) {
+    entry.sum = crc32(chunk, entry.sum);
+    entry.size += chunk.length;
+    yield chunk;
+  }
 }
 
 /** Bit 3: sizes follow the data. Bit 11: the name is UTF-8. */

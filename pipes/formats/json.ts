@@ -9,7 +9,7 @@ import { indented, rowWriter } from './json/write.ts';
 import { decodeText, encodeText, headText } from './text.ts';
 
 /**
- * Reading: a record is at most 128 Mi characters; of equal keys in an object the last wins; integers above 2^53 become
+ * Reading: a record is at most 64 Mi characters; of equal keys in an object the last wins; integers above 2^53 become
  * bigints, and fractions with more digits than a double holds become text. An element that is not an object becomes a
  * row with the column `value`. Writing: a record a line, or as JSON.stringify lays it out where `indent` says so.
  */

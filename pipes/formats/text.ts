@@ -118,7 +118,7 @@ export function headText(head: Uint8Array): string {
 }
 
 /** How many `\n` a text holds. */
-export function countLines(text: string): number {
+function countLines(text: string): number {
   let count = 0;
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count++;
   return count;

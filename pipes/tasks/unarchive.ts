@@ -53,7 +53,7 @@ async function kindOf(file: FileItem, said: ArchiveKind | undefined): Promise<{ 
   const byName = said ?? kindByName(file.path) ?? kindByName(file.name);
   if (byName !== undefined) return { kind: byName, file };
   const { head, bytes } = await withHead(file.open(file.once ? undefined : { start: 0, end: headBytes }), headBytes);
-  if (file.once !== true) await bytes.return(undefined);
+  if (file.once !== true) await bytes.return();
   const kind = kindByBytes(Buffer.concat(head));
   if (kind !== undefined) return { kind, file: file.once === true ? { ...file, open: () => bytes } : file };
   throw failure('INPUT_MALFORMED', {

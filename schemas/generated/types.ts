@@ -820,7 +820,7 @@ export interface CredentialStoreOptions {
   /**
    * Which store.
    */
-  store: CredentialStoreName;
+  name: CredentialStoreName;
   /**
    * keytar: the name of the service in the keychain.
    *
@@ -830,21 +830,21 @@ export interface CredentialStoreOptions {
   /**
    * file: where the encrypted file is.
    */
-  file?: string;
+  path?: string;
   /**
    * file: a file that holds the passphrase. Else `PIPE_PASSPHRASE`, else a prompt.
    */
   passphrase_file?: string;
   /**
-   * env: what the variables begin with.
+   * file: for a file to be made, the exponent of the work that a passphrase takes to try. 17 takes 128 MiB for half a second.
    *
-   * Default: `"PIPE_"`
+   * Default: `17`
    */
-  prefix?: string;
+  cost?: number;
   /**
    * vault: the address of the server. Else `VAULT_ADDR`.
    */
-  url?: string;
+  address?: string;
   /**
    * vault: where the KV version 2 engine is mounted.
    *
@@ -856,7 +856,7 @@ export interface CredentialStoreOptions {
    *
    * Default: `"pipewright"`
    */
-  path?: string;
+  prefix?: string;
   /**
    * vault: the namespace.
    */
@@ -866,6 +866,10 @@ export interface CredentialStoreOptions {
    */
   token?: string;
   /**
+   * vault: a file that holds the token.
+   */
+  token_file?: string;
+  /**
    * vault: the role of an AppRole login.
    */
   role_id?: string;
@@ -873,6 +877,20 @@ export interface CredentialStoreOptions {
    * vault: the secret of an AppRole login.
    */
   secret_id?: string;
+  /**
+   * vault: a file that holds the secret id.
+   */
+  secret_id_file?: string;
+  /**
+   * vault: where the AppRole login is mounted.
+   *
+   * Default: `"approle"`
+   */
+  auth_mount?: string;
+  /**
+   * vault: a PEM file with the authority that signed the certificate of the server.
+   */
+  ca_file?: string;
 }
 
 /**

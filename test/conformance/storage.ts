@@ -6,7 +6,7 @@ import { failure } from '../../engine/errors.ts';
 import { bytesInUse, fileOf, get, itemAt, never, pattern, put, streamOf, text, writeOptions } from './files.ts';
 import { collect, failureOf } from './streams.ts';
 
-export interface OpenStorage {
+interface OpenStorage {
   connection: AnyConnection;
   /** Whatever is in the store, with parts and temporary files, seen without the connector. Sorted. */
   contents(): Promise<string[]>;

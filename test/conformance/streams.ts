@@ -39,3 +39,19 @@ export async function failureOf(work: Promise<unknown>): Promise<Failure> {
   if (!(error instanceof Failure)) expect(error).toBeInstanceOf(Failure);
   return error as Failure;
 }
+
+/** A source that tells how far it was read and whether it was closed. */
+export function watched<T>(items: Iterable<T>) {
+  const seen = { pulled: 0, closed: false };
+  async function* source(): AsyncGenerator<T> {
+    try {
+      for (const item of items) {
+        seen.pulled++;
+        yield item;
+      }
+    } finally {
+      seen.closed = true;
+    }
+  }
+  return { source: source(), seen };
+}

@@ -419,6 +419,28 @@ describe('a body that is cut short', () => {
     expect(server.received[1]!.headers).toMatchObject({ range, 'accept-encoding': 'gzip, br' });
   });
 
+  test('by a server that gives less than it is asked for', async () => {
+    const server = await start();
+    const piece = (from: number) => content.subarray(from, from + 150_000);
+    const part = (from: number) => ({
+      status: 206,
+      body: piece(from),
+      headers: { etag, 'content-range': `bytes ${from}-${from + piece(from).length - 1}/${content.length}` },
+    });
+    server.on('GET /a', part(0), part(150_000), part(300_000));
+    expect((await get(open().connection, `${server.url}/a`)).equals(content)).toBe(true);
+    expect(server.received.map(({ headers }) => headers.range)).toEqual([undefined, 'bytes=150000-', 'bytes=300000-']);
+  });
+
+  test('and a server that then knows no such range', async () => {
+    const server = await start();
+    server.on('GET /a', { body: content, cutAfter: 0 }, { status: 416 });
+    expect(await failureOf(get(open().connection, `${server.url}/a`))).toMatchObject({
+      code: 'HTTP_STATUS',
+      data: { status: 416 },
+    });
+  });
+
   test('with another range than the one that was asked for', async () => {
     const server = await start();
     server.on('GET /a', { body: 'abc' }, { status: 206, body: 'xyz', headers: { 'content-range': 'bytes 0-2/3' } });

@@ -18,7 +18,7 @@ import {
   decompress,
   nameWithoutCompression,
 } from '../../engine/compression.ts';
-import { chunksOf, collect, contextFor, failureOf } from '../conformance/streams.ts';
+import { chunksOf, collect, contextFor, failureOf, watched } from '../conformance/streams.ts';
 
 const context = contextFor('in/a.csv.gz');
 const sample = Buffer.from('id,name\n1,Ada\n2,Grace\n'.repeat(40));
@@ -29,22 +29,6 @@ async function read(bytes: Uint8Array, compressions: Compression[], size = 65_53
 
 async function written(bytes: Uint8Array, compressions: Compression[], size = 65_536): Promise<Buffer> {
   return Buffer.concat(await collect(compress(chunksOf(bytes, [size]), compressions, context)));
-}
-
-/** A source that tells whether it was closed and how far it was read. */
-function watched(chunks: Iterable<Uint8Array>) {
-  const seen = { closed: false, pulled: 0 };
-  async function* source() {
-    try {
-      for (const chunk of chunks) {
-        seen.pulled++;
-        yield chunk;
-      }
-    } finally {
-      seen.closed = true;
-    }
-  }
-  return { source: source(), seen };
 }
 
 describe('compressionOf', () => {

@@ -103,6 +103,12 @@ describe('text', () => {
     expect(found.shown.slice(found.before, found.before + found.marked)).toBe('XYZ');
   });
 
+  test('of a very long line only the part around the mark is read', () => {
+    const found = excerpt(`${'a'.repeat(5_000_000)}XYZ${'b'.repeat(100)}`, 5_000_001, 5_000_004);
+    expect(found.shown.slice(found.before, found.before + found.marked)).toBe('XYZ');
+    expect(found.shown).toMatch(/^…a+XYZb+…$/);
+  });
+
   test('a mark that is longer than the room ends with it', () => {
     const found = excerpt('x'.repeat(5_000), 1, 5_001);
     expect(found.marked).toBeLessThanOrEqual(100);

@@ -66,6 +66,7 @@ describe('a text is read by its type', () => {
     [{ format: 'uuid' }, '123', 'must be a UUID, and is "123"'],
     [{ format: 'path' }, 's3://x/y', 'must be a path, and is "s3://x/y"'],
     [{ pattern: '[A-Z]{2}' }, 'DEU', 'must match [A-Z]{2}, and is "DEU"'],
+    [{ pattern: '(a+)+b' }, 'a'.repeat(40), `must match (a+)+b, and is "${'a'.repeat(40)}"`],
     [{ min_length: 2 }, 'a', 'must have at least 2 characters, and has 1'],
     [{ type: 'array', max_length: 1 }, 'a,b', 'must have at most 1 items, and has 2'],
     [{ type: 'integer', secret: true }, 'hunter2', 'must be a whole number, and is something else'],

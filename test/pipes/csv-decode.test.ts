@@ -367,6 +367,15 @@ describe('the bytes as they are', () => {
 });
 
 describe('reading', () => {
+  test('gives batches of at most 8,192 rows', async () => {
+    for (const infer of [false, true]) {
+      const stream = await open(`a\n${'1\n'.repeat(100_000)}`, { infer });
+      const lengths = (await collect(stream.batches)).map(({ rows }) => rows.length);
+      expect(Math.max(...lengths)).toBe(8192);
+      expect(lengths.reduce((sum, length) => sum + length)).toBe(100_000);
+    }
+  });
+
   test('stops at the source when the rows are no longer wanted, and when a row is refused', async () => {
     for (const text of ['a,b\n1,2\n', 'a,b\n1\n', 'a,a\n']) {
       let closed = 0;

@@ -107,7 +107,7 @@ describe('csv', () => {
         const bytes = await written(names, asRows(names, cells));
         expect(await ours(bytes, split)).toEqual([names, ...cells]);
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 
@@ -117,7 +117,7 @@ describe('csv', () => {
         const bytes = await written(names, asRows(names, cells));
         expect(theirs(bytes.toString())).toEqual([names, ...cells]);
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 
@@ -149,7 +149,7 @@ describe('csv', () => {
           expect(await ours(text, split)).toEqual(theirs(text));
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 
@@ -162,7 +162,7 @@ describe('csv', () => {
         fc.pre(!/(^|\n)\r?\n/.test(body) && !/^\r?\n/.test(body));
         expect(await oursOrNothing(text, split)).toEqual(theirs(text));
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 

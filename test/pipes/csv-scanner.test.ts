@@ -36,7 +36,7 @@ describe('the byte scanner', () => {
         expect(found.quotes).toBe(text.includes('"'));
         expect(found.ascii).toBe(/^[\0-\x7f]*$/.test(text));
       }),
-      { numRuns: 2000 },
+      { numRuns: 800 },
     );
   });
 
@@ -54,7 +54,7 @@ describe('the byte scanner', () => {
         }
         expect(scan(text)).toMatchObject({ open, stray, doubled });
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     );
   });
 

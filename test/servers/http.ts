@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { testCertificate, testKey } from './certificate.ts';
 
-export interface Received {
+interface Received {
   method: string;
   /** Path and query. */
   url: string;

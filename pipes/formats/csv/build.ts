@@ -12,17 +12,10 @@ export interface ColumnReader {
  * Adds a row for each `width` ends from `first` on, whose text begins at `at`. False when a record has not as many
  * fields or a quote is out of place: the rows added are then of no use. Throws what a parser throws.
  */
-export type BuildRows = (
-  text: string,
-  ends: Uint32Array,
-  first: number,
-  last: number,
-  at: number,
-  rows: Row[],
-) => boolean;
+type BuildRows = (text: string, ends: Uint32Array, first: number, last: number, at: number, rows: Row[]) => boolean;
 
 /** What is in a text: no quote at all, quotes around fields, or quotes inside them too. */
-export type Quotes = 'none' | 'single' | 'doubled';
+type Quotes = 'none' | 'single' | 'doubled';
 
 export interface RowBuilder {
   /** For text whose quotes are all in their places. */

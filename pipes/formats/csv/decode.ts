@@ -15,6 +15,8 @@ import { openWindows, type Window, type Windows } from './windows.ts';
 
 type Options = CsvOptions | TsvOptions;
 
+const batchRows = 8192;
+
 /** What `infer` looks at: the records that are whole in so many bytes. */
 const sampleBytes = 1024 * 1024;
 
@@ -67,13 +69,8 @@ async function openRows(
   const header = hasHeader ? record.fields : undefined;
   let columns = columnsOf(named, header, record.fields.length, { path, line: record.line });
   if (options.infer === true) {
-    const texts = toRowsOf(
-      readersOf(columns, () => false),
-      dialect,
-      options.ragged,
-      path,
-    )(window, position);
-    const types = inferTypes(columns, texts);
+    const asText = columns.map(({ name }) => ({ name, parse: undefined }));
+    const types = inferTypes(columns, toRowsOf(asText, dialect, options.ragged, path)(window, position));
     columns = columns.map((column, index) =>
       named.types.has(column.name) ? column : { ...column, type: types[index]! },
     );
@@ -127,7 +124,9 @@ async function* batches(windows: Windows, opening?: Opening): AsyncGenerator<Bat
     const { toRows } = opening;
     let rows = toRows(opening.window, opening.position);
     for (;;) {
-      if (rows.length > 0) yield { rows };
+      for (let at = 0; at < rows.length; at += batchRows) {
+        yield { rows: rows.length <= batchRows ? rows : rows.slice(at, at + batchRows) };
+      }
       const window = await windows.next();
       if (window === undefined) return;
       rows = toRows(window, startOf(window));

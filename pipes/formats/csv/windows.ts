@@ -49,7 +49,7 @@ export function openWindows(
   let filled = 0;
   let { firstBytes, line, offset } = start;
 
-  /** Adds bytes until there are more than `least`, or no more come. */
+  /** Adds bytes until there are at least so many, or no more come. */
   const fill = async (least: number, exactly: boolean): Promise<void> => {
     while (filled < least && !ended) {
       if (taken === chunk.length) {
@@ -108,6 +108,7 @@ export function openWindows(
   };
 
   const next = async (): Promise<Window | undefined> => {
+    signal.throwIfAborted();
     scanner.bytes().copyWithin(0, given, filled);
     filled -= given;
     given = 0;
@@ -118,8 +119,9 @@ export function openWindows(
         scanner.reserve(filled + 1);
         scanner.bytes()[filled++] = 0x0a;
       }
-      const window =
-        (dialect.bytes && scanBytes(dialect.bytes)) ?? (dialect.bytes && !ended ? undefined : scanAsText());
+      let window = dialect.bytes === undefined ? undefined : scanBytes(dialect.bytes);
+      // At the end of a file, text that is no whole record for the one has a mistake that the other finds.
+      if (dialect.bytes === undefined || ended) window ??= scanAsText();
       if (window !== undefined) return window;
       if (filled > longestRecordBytes) {
         const reason = 'the record that begins here is longer than 64 MiB; a quote in it is probably not closed';

@@ -25,7 +25,7 @@ export interface Splitter {
 }
 
 /** In characters. */
-export const longestRecord = 128 * 1024 * 1024;
+export const longestRecord = 64 * 1024 * 1024;
 
 /**
  * A splitter for the elements of the array that `pointer` (RFC 6901) leads to, or for the one object there. A `-` in it

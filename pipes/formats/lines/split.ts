@@ -12,7 +12,7 @@ export interface LineBlock {
   size: number;
 }
 
-const longestLine = 128 * 1024 * 1024;
+const longestLine = 64 * 1024 * 1024;
 
 /** The lines of a file after the first `skip`. A last line needs no end; nothing after the last end is no line. */
 export async function* lineBlocks(

@@ -89,7 +89,12 @@ export async function run(op: string, params: object, input?: Stream, setting: S
     const rows = await bench.context.rows(input!);
     return addStep(rows, { step: task.step(definition as never, rows.columns, bench.context), count: bench.countRows });
   };
-  bench.outcome.output = await bench.work(running());
+  try {
+    bench.outcome.output = await bench.work(running());
+  } catch (error) {
+    await bench.drained().catch(() => {});
+    throw error;
+  }
   bench.outcome.done = bench.drained();
   // Whoever awaits it is told; the others are not to be warned.
   bench.outcome.done.catch(() => {});
