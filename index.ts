@@ -11,7 +11,15 @@ export function createEngine(options: EngineOptions = {}): Engine {
 
 export { type PipeBuilder, pipe } from './engine/builder.ts';
 export type { Column, Row, RunEvent, RunReport, TaskReport, Value } from './engine/contracts.ts';
-export type { CheckResult, DefinitionSource, Engine, EngineOptions, PlanOptions, Run, RunFailure } from './engine/engine.ts';
+export type {
+  CheckResult,
+  DefinitionSource,
+  Engine,
+  EngineOptions,
+  PlanOptions,
+  Run,
+  RunFailure,
+} from './engine/engine.ts';
 export { type ErrorCode, Failure } from './engine/errors.ts';
 export type { PlanDescription } from './engine/plan-description.ts';
 export type { RunOptions } from './engine/run.ts';

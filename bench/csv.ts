@@ -7,7 +7,15 @@ import { alternate, type Measured, measure, median, ratio } from './measure.ts';
 const root = join(import.meta.dirname, '..');
 
 function pipewright(input: string): () => Promise<Measured> {
-  const args = ['run', join(root, 'bench/pipes/csv.yaml'), '-q', '-p', `input=file://${input}`, '-p', `output=file://${benchPath('ours.csv')}`];
+  const args = [
+    'run',
+    join(root, 'bench/pipes/csv.yaml'),
+    '-q',
+    '-p',
+    `input=file://${input}`,
+    '-p',
+    `output=file://${benchPath('ours.csv')}`,
+  ];
   return () => measure(process.execPath, [join(root, 'dist/cli/main.js'), ...args]);
 }
 
@@ -31,17 +39,26 @@ export async function benchCsv(rounds: number): Promise<void> {
   const peaks: number[] = [];
   for (const megabytes of [100, 1000]) {
     const input = lineitem(megabytes);
-    const contenders = { pipewright: pipewright(input), duckdb: duckdb(input), ...(hasMiller ? { miller: miller(input) } : {}) };
+    const contenders = {
+      pipewright: pipewright(input),
+      duckdb: duckdb(input),
+      ...(hasMiller ? { miller: miller(input) } : {}),
+    };
     const results = await alternate(contenders, rounds);
     console.log(`\n${megabytes} MB, median of ${rounds}`);
     for (const [name, runs] of Object.entries(results)) {
       const seconds = median(runs.map((run) => run.seconds));
       const peak = median(runs.map((run) => run.peakBytes)) / 1e6;
-      console.log(`  ${name.padEnd(10)} ${seconds.toFixed(2).padStart(6)} s  ${(megabytes / seconds).toFixed(0).padStart(4)} MB/s  peak ${peak.toFixed(0)} MB`);
+      console.log(
+        `  ${name.padEnd(10)} ${seconds.toFixed(2).padStart(6)} s  ${(megabytes / seconds).toFixed(0).padStart(4)} MB/s  peak ${peak.toFixed(0)} MB`,
+      );
     }
-    if (hasMiller) console.log(`  pipewright / miller ${ratio(results, 'pipewright', 'miller').toFixed(2)} (at most 1.00)`);
+    if (hasMiller)
+      console.log(`  pipewright / miller ${ratio(results, 'pipewright', 'miller').toFixed(2)} (at most 1.00)`);
     console.log(`  pipewright / duckdb ${ratio(results, 'pipewright', 'duckdb').toFixed(2)} (at most 3.00)`);
     peaks.push(median(results.pipewright!.map((run) => run.peakBytes)));
   }
-  console.log(`\npeak memory 1 GB / 100 MB ${(peaks[1]! / peaks[0]!).toFixed(2)} (at most 1.10), ${(peaks[1]! / 1e6).toFixed(0)} MB (under 250)`);
+  console.log(
+    `\npeak memory 1 GB / 100 MB ${(peaks[1]! / peaks[0]!).toFixed(2)} (at most 1.10), ${(peaks[1]! / 1e6).toFixed(0)} MB (under 250)`,
+  );
 }

@@ -20,7 +20,9 @@ export function lineitem(megabytes: number): string {
   const path = benchPath(`lineitem-${megabytes}.csv`);
   if (existsSync(path) && statSync(path).size >= megabytes * 1e6) return path;
   const random = generator(42);
-  const days = Array.from({ length: 2600 }, (_, day) => new Date(Date.UTC(1992, 0, 1) + day * 86_400_000).toISOString().slice(0, 10));
+  const days = Array.from({ length: 2600 }, (_, day) =>
+    new Date(Date.UTC(1992, 0, 1) + day * 86_400_000).toISOString().slice(0, 10),
+  );
   const pick = <T>(from: readonly T[]): T => from[random(from.length)]!;
   const file = openSync(`${path}.part`, 'w');
   let written = 0;

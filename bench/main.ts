@@ -16,4 +16,5 @@ if (!existsSync(join(import.meta.dirname, '..', 'dist/cli/main.js'))) {
   console.error('Build first: npm run build');
   process.exit(2);
 }
-for (const [each, bench] of Object.entries(benches)) if (name === undefined || name === each) await bench(Number(rounds));
+for (const [each, bench] of Object.entries(benches))
+  if (name === undefined || name === each) await bench(Number(rounds));

@@ -47,7 +47,10 @@ export async function alternate(
 ): Promise<Record<string, Measured[]>> {
   const results: Record<string, Measured[]> = {};
   for (let round = 0; round < rounds; round++) {
-    for (const [name, run] of Object.entries(contenders)) (results[name] ??= []).push(await run());
+    for (const [name, run] of Object.entries(contenders)) {
+      results[name] ??= [];
+      results[name].push(await run());
+    }
   }
   return results;
 }

@@ -5,7 +5,10 @@ import { alternate, measure, median, ratio } from './measure.ts';
 const root = join(import.meta.dirname, '..');
 
 export async function benchStartup(rounds: number): Promise<void> {
-  const pipe = (...args: string[]) => () => measure(process.execPath, [join(root, 'dist/cli/main.js'), ...args]);
+  const pipe =
+    (...args: string[]) =>
+    () =>
+      measure(process.execPath, [join(root, 'dist/cli/main.js'), ...args]);
   const results = await alternate(
     {
       node: () => measure(process.execPath, ['-e', '0']),
@@ -15,7 +18,8 @@ export async function benchStartup(rounds: number): Promise<void> {
     rounds,
   );
   console.log(`\nstart-up, median of ${rounds}`);
-  for (const [name, runs] of Object.entries(results)) console.log(`  ${name.padEnd(8)} ${(median(runs.map((run) => run.seconds)) * 1000).toFixed(0)} ms`);
+  for (const [name, runs] of Object.entries(results))
+    console.log(`  ${name.padEnd(8)} ${(median(runs.map((run) => run.seconds)) * 1000).toFixed(0)} ms`);
   console.log(`  pipe --version / node -e 0 ${ratio(results, 'version', 'node').toFixed(2)} (under 2)`);
   console.log(`  pipe check / node -e 0 ${ratio(results, 'check', 'node').toFixed(2)} (under 5)`);
 }

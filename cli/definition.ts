@@ -9,6 +9,7 @@ export async function readDefinition(file: string): Promise<DefinitionSource> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks);
-  if (text.length === 0) throw failure('INPUT_EMPTY', { path: 'stdin', hint: 'pipe a definition into it, as in `pipe run - < pipe.yaml`' });
+  if (text.length === 0)
+    throw failure('INPUT_EMPTY', { path: 'stdin', hint: 'pipe a definition into it, as in `pipe run - < pipe.yaml`' });
   return { text: text.toString('utf8'), file: '-' };
 }

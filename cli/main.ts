@@ -18,7 +18,9 @@ async function main(argv: string[]): Promise<number> {
   const found = verbs[verb];
   if (found === undefined) {
     const { didYouMean } = await import('../engine/suggest.ts');
-    process.stderr.write(`pipe: there is no command "${verb}"${didYouMean(verb, Object.keys(verbs))}\nSee \`pipe --help\`.\n`);
+    process.stderr.write(
+      `pipe: there is no command "${verb}"${didYouMean(verb, Object.keys(verbs))}\nSee \`pipe --help\`.\n`,
+    );
     return 2;
   }
   return (await found.load()).command(rest);

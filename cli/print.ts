@@ -22,7 +22,9 @@ export function printFailure(error: unknown): number {
   const { diagnostics, report } = error as RunFailure;
   const place = report?.error?.place;
   if (diagnostics !== undefined) process.stderr.write(diagnostics.text({ colour: colours(process.stderr) }));
-  process.stderr.write(`${place === undefined ? '' : `${paint('bold', place)} `}${paint('red', found.code)} ${found.message}\n`);
+  process.stderr.write(
+    `${place === undefined ? '' : `${paint('bold', place)} `}${paint('red', found.code)} ${found.message}\n`,
+  );
   if (found.fault === 'bug' && found.cause instanceof Error) process.stderr.write(`${found.cause.stack}\n`);
   return exitCode(found);
 }
@@ -53,7 +55,9 @@ export function formatSeconds(seconds: number): string {
 /** Lines of aligned columns; columns named in `right` are set flush right. */
 export function formatTable(rows: readonly (readonly string[])[], right: ReadonlySet<number> = new Set()): string[] {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length);
+  }
   return rows.map((row) =>
     row
       .map((cell, i) => (right.has(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))

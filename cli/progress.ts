@@ -47,7 +47,11 @@ function createTextView(live: boolean, quiet: boolean): View {
     const rows = [...lines.values()].map(({ op, title, status, figures }) => [
       marks[status] ?? ' ',
       title ?? op,
-      figures === undefined || (figures.rows === 0 && figures.bytes > 0) ? '' : status === 'waiting' || status === 'skipped' ? '' : `${formatCount(figures.rows)} rows`,
+      figures === undefined || (figures.rows === 0 && figures.bytes > 0)
+        ? ''
+        : status === 'waiting' || status === 'skipped'
+          ? ''
+          : `${formatCount(figures.rows)} rows`,
       figures === undefined || figures.bytes === 0 ? '' : formatBytes(figures.bytes),
       figures === undefined ? '' : extras(figures),
       status === 'running' && figures !== undefined && figures.seconds > 0.5 ? rate(figures) : '',
@@ -71,7 +75,8 @@ function createTextView(live: boolean, quiet: boolean): View {
     see(event) {
       switch (event.type) {
         case 'run.started':
-          for (const { index, op, title } of event.tasks) lines.set(index, { op, title, status: 'waiting', figures: undefined });
+          for (const { index, op, title } of event.tasks)
+            lines.set(index, { op, title, status: 'waiting', figures: undefined });
           if (live) draw();
           return;
         case 'task.started':
@@ -89,7 +94,10 @@ function createTextView(live: boolean, quiet: boolean): View {
           else if (event.level === 'info' && !quiet) say(event.message);
           return;
         case 'task.retry':
-          if (!quiet) say(`${paint('yellow', 'retry')} ${event.op}: ${event.message}; attempt ${event.attempt} in ${formatSeconds(event.waitMs / 1000)}`);
+          if (!quiet)
+            say(
+              `${paint('yellow', 'retry')} ${event.op}: ${event.message}; attempt ${event.attempt} in ${formatSeconds(event.waitMs / 1000)}`,
+            );
           return;
         case 'record.rejected':
           return;
@@ -107,7 +115,11 @@ function createTextView(live: boolean, quiet: boolean): View {
 }
 
 function closing(report: RunReport, paint: ReturnType<typeof painter>): string {
-  const word = { done: paint('green', 'done'), failed: paint('red', 'failed'), interrupted: paint('yellow', 'interrupted') }[report.status];
+  const word = {
+    done: paint('green', 'done'),
+    failed: paint('red', 'failed'),
+    interrupted: paint('yellow', 'interrupted'),
+  }[report.status];
   return `${report.pipe}: ${word} in ${formatSeconds(report.seconds)}`;
 }
 

@@ -6,7 +6,7 @@ import { checkExpressions } from './check/expressions.ts';
 import { checkPaths } from './check/paths.ts';
 import { checkReferences } from './check/references.ts';
 import { checkStreams } from './check/streams.ts';
-import { type ConnectionDefinition, type ConnectionHome, createLookup } from './connections.ts';
+import { type ConnectionDefinition, type ConnectionHome, createLookup, type FoundConnection } from './connections.ts';
 import { type Diagnostic, sortDiagnostics } from './diagnostics.ts';
 import type { Source } from './load.ts';
 import type { Parts } from './parts.ts';
@@ -26,6 +26,8 @@ export interface Checked {
   diagnostics: Diagnostic[];
   /** The definition, when there is no error. */
   definition: Pipe | undefined;
+  /** The connections that it names and that are there. */
+  used: FoundConnection[];
 }
 
 /** Every mistake of a loaded definition, each once. Reads no more than the names and first bytes of local files. */
@@ -36,17 +38,26 @@ export async function checkPipe(
 ): Promise<Checked> {
   const reporter = createReporter(source);
   const tasks = await validatePipe(reporter, { connectors: new Set(Object.keys(parts.connectors)) });
+  const used = new Set<FoundConnection>();
   if (isMap(source.value)) {
+    const connections = createLookup([
+      { home: 'pipe', connections: connectionsOf(source.value.connections) },
+      ...(options.homes ?? []),
+    ]);
     const checking: Checking = {
       reporter,
       definition: source.value,
       tasks,
       byId: tasksById(tasks),
       params: mapsOf(source.value.params),
-      connections: createLookup([
-        { home: 'pipe', connections: connectionsOf(source.value.connections) },
-        ...(options.homes ?? []),
-      ]),
+      connections: {
+        ...connections,
+        find(name) {
+          const found = connections.find(name);
+          if (found !== undefined) used.add(found);
+          return found;
+        },
+      },
       made: aliasesMade(tasks),
       folder: options.folder ?? dirname(source.file),
       shapes: parts.shapes,
@@ -60,7 +71,7 @@ export async function checkPipe(
   }
   const diagnostics = sortDiagnostics(reporter.diagnostics);
   const failed = diagnostics.some(({ severity }) => severity === 'error');
-  return { diagnostics, definition: failed ? undefined : (source.value as Pipe) };
+  return { diagnostics, definition: failed ? undefined : (source.value as Pipe), used: [...used] };
 }
 
 /** The entries of a map that are maps themselves; the others are told by the schema. */

@@ -31,12 +31,14 @@ export function createCodecs(formats: FormatRegistry, signal: AbortSignal): Code
       if (stream.kind === 'rows') return stream;
       const reading = stream.reading ?? {};
       const decode = (file: FileItem) => decodeFile(file, reading.format, formats, signal);
-      const rows = reading.schema === 'union' ? await union(stream, decode, reading) : await sequence(stream, decode, reading);
+      const rows =
+        reading.schema === 'union' ? await union(stream, decode, reading) : await sequence(stream, decode, reading);
       return reading.columns === undefined ? rows : project(rows, reading.columns);
     },
 
     sameBytes(file, reading, path, format) {
-      if (reading?.columns !== undefined || reading?.fileColumn !== undefined || reading?.modifiedColumn !== undefined) return false;
+      if (reading?.columns !== undefined || reading?.fileColumn !== undefined || reading?.modifiedColumn !== undefined)
+        return false;
       const target = formatName({ path }, format, formats);
       if (target === undefined) return true;
       const source = formatName(file, reading?.format, formats);
@@ -52,7 +54,10 @@ export function createCodecs(formats: FormatRegistry, signal: AbortSignal): Code
       return {
         name: path.slice(path.lastIndexOf('/') + 1),
         path,
-        contentType: compressions[0] === 'gzip' ? 'application/gzip' : (formats[name]!.contentTypes[0] ?? 'application/octet-stream'),
+        contentType:
+          compressions[0] === 'gzip'
+            ? 'application/gzip'
+            : (formats[name]!.contentTypes[0] ?? 'application/octet-stream'),
         once: true,
         open: () => compress(encodeRows(rows), compressions, context),
       };
@@ -86,12 +91,19 @@ async function decodeFile(
   const context: FormatContext = { signal, path: file.path };
   const plain = decompress(file.open(), chosenCompression(choice) ?? compressionOf(file), context);
   const { head, bytes } = withHead(plain);
-  const { format, options } = await chooseFormat({ path: file.path, contentType: file.contentType, head }, choice, formats);
+  const { format, options } = await chooseFormat(
+    { path: file.path, contentType: file.contentType, head },
+    choice,
+    formats,
+  );
   return format.decode(bytes(), options, context);
 }
 
 /** The first bytes, read when they are asked for, and then all bytes from the start. */
-function withHead(source: AsyncIterable<Uint8Array>): { head: () => Promise<Uint8Array>; bytes: () => AsyncIterable<Uint8Array> } {
+function withHead(source: AsyncIterable<Uint8Array>): {
+  head: () => Promise<Uint8Array>;
+  bytes: () => AsyncIterable<Uint8Array>;
+} {
   const headBytes = 4096;
   const read: Uint8Array[] = [];
   let iterator: AsyncIterator<Uint8Array> | undefined;
@@ -155,14 +167,18 @@ async function union(stream: FileStream, decode: Decode, reading: Reading): Prom
   const columns = new Map<string, Column>();
   for await (const file of stream.files) {
     if (file.once === true) {
-      throw failure('OPTION_UNSUPPORTED', { what: '`schema: union`', where: `${file.path}, which can be read only once` });
+      throw failure('OPTION_UNSUPPORTED', {
+        what: '`schema: union`',
+        where: `${file.path}, which can be read only once`,
+      });
     }
     files.push(file);
     const rows = await decode(file);
     for (const column of rows.columns ?? []) {
       const before = columns.get(column.name);
       if (before === undefined) columns.set(column.name, { ...column, nullable: true });
-      else if (before.type !== column.type) columns.set(column.name, { name: column.name, type: 'text', nullable: true });
+      else if (before.type !== column.type)
+        columns.set(column.name, { name: column.name, type: 'text', nullable: true });
     }
     await closeUnread(rows);
   }
@@ -206,28 +222,45 @@ function refuseOtherColumns(first: RowStream, firstFile: FileItem, rows: RowStre
   const added = [...has].filter((name) => !had.has(name));
   const gone = [...had].filter((name) => !has.has(name));
   if (added.length === 0 && gone.length === 0) return;
-  const parts = [gone.length > 0 ? `without ${gone.join(', ')}` : '', added.length > 0 ? `with ${added.join(', ')} as well` : ''];
-  throw failure('COLUMNS_DIFFER', { path: file.path, first: firstFile.path, difference: parts.filter(Boolean).join(' and ') });
+  const parts = [
+    gone.length > 0 ? `without ${gone.join(', ')}` : '',
+    added.length > 0 ? `with ${added.join(', ')} as well` : '',
+  ];
+  throw failure('COLUMNS_DIFFER', {
+    path: file.path,
+    first: firstFile.path,
+    difference: parts.filter(Boolean).join(' and '),
+  });
 }
 
 function hasExtras(reading: Reading): boolean {
   return reading.fileColumn !== undefined || reading.modifiedColumn !== undefined;
 }
 
-function columnsWith(columns: readonly Column[] | undefined, { fileColumn, modifiedColumn }: Reading): { columns?: readonly Column[] } {
+function columnsWith(
+  columns: readonly Column[] | undefined,
+  { fileColumn, modifiedColumn }: Reading,
+): { columns?: readonly Column[] } {
   if (columns === undefined) return {};
   const extra: Column[] = [];
   if (fileColumn !== undefined) extra.push({ name: fileColumn, type: 'text' });
   if (modifiedColumn !== undefined) extra.push({ name: modifiedColumn, type: 'timestamptz', nullable: true });
   for (const { name } of extra) {
     if (columns.some((column) => column.name === name)) {
-      throw failure('OPTION_UNSUPPORTED', { what: `an extra column "${name}"`, where: 'files that already have one; choose another name' });
+      throw failure('OPTION_UNSUPPORTED', {
+        what: `an extra column "${name}"`,
+        where: 'files that already have one; choose another name',
+      });
     }
   }
   return { columns: [...columns, ...extra] };
 }
 
-async function* withExtras(rows: RowStream, file: FileItem, { fileColumn, modifiedColumn }: Reading): AsyncGenerator<Batch> {
+async function* withExtras(
+  rows: RowStream,
+  file: FileItem,
+  { fileColumn, modifiedColumn }: Reading,
+): AsyncGenerator<Batch> {
   for await (const batch of rows.batches) {
     if (fileColumn !== undefined) for (const row of batch.rows) row[fileColumn] = file.path;
     if (modifiedColumn !== undefined) for (const row of batch.rows) row[modifiedColumn] = file.modified ?? null;
@@ -244,7 +277,14 @@ function project(rows: RowStream, names: readonly string[]): RowStream {
     if (known === undefined) return { name, type: 'json' };
     const found = known.find((column) => column.name === name);
     if (found === undefined) {
-      throw failure('COLUMN_UNKNOWN', { where: 'read', column: name, hint: didYouMean(name, known.map((column) => column.name)) });
+      throw failure('COLUMN_UNKNOWN', {
+        where: 'read',
+        column: name,
+        hint: didYouMean(
+          name,
+          known.map((column) => column.name),
+        ),
+      });
     }
     return found;
   });

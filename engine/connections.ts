@@ -69,7 +69,8 @@ export function createLookup(homes: readonly ConnectionHome[]): ConnectionLookup
       const found = byName.get(key)!;
       visible.push(found);
       const { connector } = definition;
-      if (definition.default === true && !defaults.has(connector)) defaults.set(connector, { ...found, name: connector });
+      if (definition.default === true && !defaults.has(connector))
+        defaults.set(connector, { ...found, name: connector });
     }
   }
 
@@ -100,7 +101,18 @@ export function requireConnection(lookup: ConnectionLookup, name: string): Found
 }
 
 /** The fields that are not a connector's own. */
-const META = new Set(['connector', 'eid', 'alias', 'title', 'description', 'disabled', 'credential', 'default', 'status', 'visibility']);
+const META = new Set([
+  'connector',
+  'eid',
+  'alias',
+  'title',
+  'description',
+  'disabled',
+  'credential',
+  'default',
+  'status',
+  'visibility',
+]);
 
 /** Whether a field of a definition is the connector's, and not one that every connection has. */
 export function isOwnField(field: string): boolean {

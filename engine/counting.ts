@@ -35,10 +35,19 @@ function meteredFiles(stream: FileStream, meter: Meter): FileStream {
     ...file,
     open: (range) => watch(file.open(range), meter, (chunk) => meter.bytes(chunk.length)),
   });
-  return { ...stream, files: mapFiles(watch(stream.files, meter, () => meter.files(1)), count) };
+  return {
+    ...stream,
+    files: mapFiles(
+      watch(stream.files, meter, () => meter.files(1)),
+      count,
+    ),
+  };
 }
 
-async function* mapFiles(files: AsyncIterable<FileItem>, change: (file: FileItem) => FileItem): AsyncGenerator<FileItem> {
+async function* mapFiles(
+  files: AsyncIterable<FileItem>,
+  change: (file: FileItem) => FileItem,
+): AsyncGenerator<FileItem> {
   for await (const file of files) yield change(file);
 }
 

@@ -1,18 +1,18 @@
 // The engine: a definition in, diagnostics, a plan, a run or rows out.
 import { dirname, resolve } from 'node:path';
 import type { Pipe } from '../schemas/generated/types.ts';
-import { checkPipe } from './check.ts';
 import type { PipeBuilder } from './builder.ts';
+import { checkPipe } from './check.ts';
 import type { ConnectionHome } from './connections.ts';
 import type { Batch, FormatChoice, Row, RunEvent, RunReport } from './contracts.ts';
 import { countDiagnostics, type Diagnostic, formatDiagnostics } from './diagnostics.ts';
 import { type Failure, failure } from './errors.ts';
 import { createHandover } from './handover.ts';
 import { type Loaded, loadFile, loadText, loadValue } from './load.ts';
-import { createPlan, type Plan } from './plan.ts';
-import { describePlan, type PlanDescription } from './plan-description.ts';
 import type { Services } from './opening.ts';
 import type { Parts } from './parts.ts';
+import { createPlan, type Plan } from './plan.ts';
+import { describePlan, type PlanDescription } from './plan-description.ts';
 import { createRedactor } from './redact.ts';
 import { type RunOptions, startRun } from './run.ts';
 
@@ -66,7 +66,8 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
   const load = (source: DefinitionSource): Promise<Loaded> => {
     const bare = { list: 'tasks' };
     if (typeof source === 'string') return loadFile(source, bare);
-    if ('text' in source && typeof source.text === 'string') return loadText(source.text, source.file ?? '<text>', bare);
+    if ('text' in source && typeof source.text === 'string')
+      return loadText(source.text, source.file ?? '<text>', bare);
     return loadValue(source, '<program>', bare);
   };
   const folderOf = (source: DefinitionSource) => (typeof source === 'string' ? dirname(resolve(source)) : folder);
@@ -79,7 +80,8 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
         : await checkPipe(loaded.source, parts, { folder: folderOf(source), homes });
     const result: CheckResult = {
       diagnostics: checked.diagnostics,
-      text: ({ colour = false } = {}) => formatDiagnostics(checked.diagnostics, { line: (_, number) => loaded.line(number), colour }),
+      text: ({ colour = false } = {}) =>
+        formatDiagnostics(checked.diagnostics, { line: (_, number) => loaded.line(number), colour }),
     };
     return { result, definition: checked.definition, loaded: loaded.source };
   };

@@ -50,7 +50,14 @@ export function buildGraph(tasks: readonly GraphTask[], shapeOf: (op: string) =>
   tasks.forEach((task, index) => {
     const shape = shapeOf(task.op);
     if (shape === undefined || task.disabled === true) return;
-    const node: GraphNode = { index, op: task.op, id: task.id ?? `${task.op}_${index + 1}`, inputs: [], consumers: [], stage: 0 };
+    const node: GraphNode = {
+      index,
+      op: task.op,
+      id: task.id ?? `${task.op}_${index + 1}`,
+      inputs: [],
+      consumers: [],
+      stage: 0,
+    };
     if (task.from !== undefined) {
       for (const id of [task.from].flat()) {
         const at = byId.get(id);

@@ -159,7 +159,7 @@ function textProblem(param: Param, value: string): string | undefined {
   if (format !== undefined && !format.test(value)) return `must be ${format.name}, and is ${shown(param, value)}`;
   if (param.pattern !== undefined) {
     const matches = wholePattern(param.pattern);
-    if (typeof matches !== 'function') return `has a pattern that cannot be read: ${matches.reason}`;
+    if (typeof matches !== 'function') return `cannot be checked: ${matches.reason}`;
     if (!matches(value)) return `must match ${param.pattern}, and is ${shown(param, value)}`;
   }
   return lengthProblem(param, [...value].length, 'characters');
@@ -168,6 +168,8 @@ function textProblem(param: Param, value: string): string | undefined {
 /** A test of whole texts against a param's pattern, or why it cannot be read. */
 export function wholePattern(pattern: string): Matcher | { reason: string } {
   try {
+    // First by itself, so that a mistake is told with its own place.
+    matcherOf(pattern);
     return matcherOf(`^(?:${pattern})$`);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

@@ -53,7 +53,13 @@ export async function describePlan(plan: Plan, parts: Parts): Promise<PlanDescri
     const used = connectionsOf(task, paths);
     for (const name of used) {
       const found = plan.connections.find(name);
-      if (found !== undefined) connections.set(name, { name, connector: found.definition.connector, home: found.home, shadows: found.shadows });
+      if (found !== undefined)
+        connections.set(name, {
+          name,
+          connector: found.definition.connector,
+          home: found.home,
+          shadows: found.shadows,
+        });
     }
     const input = task.inputs.length === 0 ? 'nothing' : (kinds.get(task.inputs[0]!) ?? 'rows');
     const target = formatOf(task, paths, parts);
@@ -92,16 +98,27 @@ interface Hop {
   stores: 'files' | 'rows' | 'nothing';
 }
 
-function hop(task: PlannedTask, { input, from, target, stores }: Hop): { way?: string; kind: Kind; format?: string | undefined } {
+function hop(
+  task: PlannedTask,
+  { input, from, target, stores }: Hop,
+): { way?: string; kind: Kind; format?: string | undefined } {
   const isSource = task.inputs.length === 0;
   if (isSource) {
-    const kind = task.yields === 'either' ? (stores === 'rows' ? 'rows' : 'files') : task.yields === 'same' ? 'nothing' : task.yields;
+    const kind =
+      task.yields === 'either'
+        ? stores === 'rows'
+          ? 'rows'
+          : 'files'
+        : task.yields === 'same'
+          ? 'nothing'
+          : task.yields;
     return { kind, format: target };
   }
   const onlyRows = !task.accepts.includes('files');
   if (onlyRows && input === 'files') return { way: `decode ${from ?? 'by content'}`, kind: 'rows' };
   if (task.yields === 'same') {
-    if (stores === 'rows') return { way: input === 'files' ? `decode ${from ?? 'by content'}` : 'rows', kind: input, format: from };
+    if (stores === 'rows')
+      return { way: input === 'files' ? `decode ${from ?? 'by content'}` : 'rows', kind: input, format: from };
     if (input === 'rows') return { way: target === undefined ? 'rows' : `encode ${target}`, kind: 'rows' };
     const same = target === undefined || from === target;
     return { way: same ? 'bytes' : `${from ?? 'by content'} to ${target}`, kind: 'files', format: from };
@@ -134,7 +151,11 @@ function formatOf({ definition }: PlannedTask, paths: PlannedStep['paths'], { fo
   const choice = (definition.format ?? definition.to) as FormatChoice | undefined;
   const path = paths.find(({ use }) => use === 'read' || use === 'write')?.path ?? '';
   try {
-    return formatName({ path: path.replaceAll(/\$\{[^}]*\}/g, 'x') }, typeof choice === 'string' && choice.includes('/') ? undefined : choice, formats);
+    return formatName(
+      { path: path.replaceAll(/\$\{[^}]*\}/g, 'x') },
+      typeof choice === 'string' && choice.includes('/') ? undefined : choice,
+      formats,
+    );
   } catch {
     return undefined;
   }
@@ -152,6 +173,8 @@ function expressionsOf({ op, definition }: PlannedTask): string[] {
   return Object.entries(definition).flatMap(([key, value]) => {
     if (fields[`/${key}`]?.expression === true) return [`${key}: ${String(value)}`];
     if (fields[`/${key}`]?.scope?.includes('record') !== true || typeof value !== 'object' || value === null) return [];
-    return Object.entries(value).map(([name, each]) => `${name} = ${typeof each === 'string' ? each : JSON.stringify(each)}`);
+    return Object.entries(value).map(
+      ([name, each]) => `${name} = ${typeof each === 'string' ? each : JSON.stringify(each)}`,
+    );
   });
 }

@@ -57,7 +57,10 @@ export function createPlan({ pipe, source, folder, given, homes }: PlanInput, pa
     })),
     stages: 1 + Math.max(-1, ...graph.nodes.map(({ stage }) => stage)),
     params: values,
-    connections: createLookup([{ home: 'pipe', connections: (pipe.connections ?? {}) as ConnectionHome['connections'] }, ...homes]),
+    connections: createLookup([
+      { home: 'pipe', connections: (pipe.connections ?? {}) as ConnectionHome['connections'] },
+      ...homes,
+    ]),
   };
 }
 

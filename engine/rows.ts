@@ -76,7 +76,12 @@ function compilePass(steps: readonly RowStep[]): Pass {
       open.push(`at[1] = ${i};`, `for (const r${i + 1} of s${i}.expand(r${i})) {`, `counts[${i}]++;`);
       close.unshift('}');
     } else {
-      open.push(`at[1] = ${i};`, `const r${i + 1} = s${i}.apply(r${i});`, `if (r${i + 1} !== undefined) {`, `counts[${i}]++;`);
+      open.push(
+        `at[1] = ${i};`,
+        `const r${i + 1} = s${i}.apply(r${i});`,
+        `if (r${i + 1} !== undefined) {`,
+        `counts[${i}]++;`,
+      );
       close.unshift('}');
     }
     // A full limit ends the batch at once, so that no row after it is looked at.
@@ -99,5 +104,9 @@ function compilePass(steps: readonly RowStep[]): Pass {
 /** A failure of a step, with the number of the record it failed on. */
 function withRecord(error: unknown, position: number): unknown {
   if (!(error instanceof Failure) || error.data.record !== undefined) return error;
-  return failure(error.code, { ...error.data, record: ` on record ${position}`, position }, { cause: error.cause ?? error, retry: error.retry });
+  return failure(
+    error.code,
+    { ...error.data, record: ` on record ${position}`, position },
+    { cause: error.cause ?? error, retry: error.retry },
+  );
 }

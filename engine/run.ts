@@ -54,7 +54,9 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
   const { redactor } = services;
   const id = `run-${randomBytes(6).toString('hex')}`;
   const events = createEvents(id, (event) => redactor.redactValue(event));
-  const states = plan.tasks.map((task): TaskState => ({ task, figures: noFigures(), status: 'waiting', startedMs: 0, result: null }));
+  const states = plan.tasks.map(
+    (task): TaskState => ({ task, figures: noFigures(), status: 'waiting', startedMs: 0, result: null }),
+  );
   const signal = options.signal ?? new AbortController().signal;
   const budget = retryBudget(RETRIES);
 
@@ -81,7 +83,14 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
             budget,
             onRetry: ({ attempt, waitMs, error }) => {
               state.figures.retries++;
-              events.emit({ type: 'task.retry', ...who(state), attempt, waitMs, code: error.code, message: error.message });
+              events.emit({
+                type: 'task.retry',
+                ...who(state),
+                attempt,
+                waitMs,
+                code: error.code,
+                message: error.message,
+              });
             },
           }),
       });
@@ -94,20 +103,30 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
     made.set(alias, found);
     if (definition.eid !== undefined) made.set(definition.eid, found);
     if (!save) return;
-    if (options.dryRun === true) events.emit({ type: 'log', level: 'info', message: `dry run: would save the connection ${alias}` });
+    if (options.dryRun === true)
+      events.emit({ type: 'log', level: 'info', message: `dry run: would save the connection ${alias}` });
     else await services.save(found, { params: plan.params, signal });
   };
 
   const execute = async () => {
     const started = new Date();
     const scope = outerScope({ params: plan.params, run: { id, pipe: plan.name, started: started.toISOString() } });
-    const tasks = plan.tasks.map(({ index, op, id, title }) => ({ index, op, id, ...(title === undefined ? {} : { title }) }));
+    const tasks = plan.tasks.map(({ index, op, id, title }) => ({
+      index,
+      op,
+      id,
+      ...(title === undefined ? {} : { title }),
+    }));
     events.emit({ type: 'run.started', pipe: plan.name, tasks });
-    const ticker = setInterval(() => {
-      for (const state of states) {
-        if (state.status === 'running') events.emit({ type: 'task.progress', ...who(state), figures: figuresNow(state) });
-      }
-    }, (options.progressSeconds ?? 0.2) * 1000);
+    const ticker = setInterval(
+      () => {
+        for (const state of states) {
+          if (state.status === 'running')
+            events.emit({ type: 'task.progress', ...who(state), figures: figuresNow(state) });
+        }
+      },
+      (options.progressSeconds ?? 0.2) * 1000,
+    );
     let error: Failure | undefined;
     try {
       for (let stage = 0; stage < plan.stages; stage++) {
@@ -115,7 +134,8 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
         await runStage(own, { plan, parts, options: { ...options, signal }, events, scope, targets, connect });
       }
     } catch (thrown) {
-      if (!(thrown instanceof ExitSignal)) error = signal.aborted ? failure('INTERRUPTED', {}, { cause: thrown }) : asFailure(thrown);
+      if (!(thrown instanceof ExitSignal))
+        error = signal.aborted ? failure('INTERRUPTED', {}, { cause: thrown }) : asFailure(thrown);
       else if (thrown.message !== undefined) events.emit({ type: 'log', level: 'info', message: thrown.message });
     } finally {
       clearInterval(ticker);
@@ -143,7 +163,11 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
         status: state.status === 'waiting' || state.status === 'running' ? 'skipped' : state.status,
         ...state.figures,
       })),
-      ...(error === undefined ? {} : { error: { ...error.toJSON(), ...(failed === undefined ? {} : { task: failed.index, place: failed.place }) } }),
+      ...(error === undefined
+        ? {}
+        : {
+            error: { ...error.toJSON(), ...(failed === undefined ? {} : { task: failed.index, place: failed.place }) },
+          }),
     };
   };
 

@@ -1,5 +1,5 @@
 // What expressions see outside of rows, and the evaluation of a task's fields before it runs.
-import { type FieldInfo, type Part, tasks as ops, taskScope } from '../schemas/generated/language.ts';
+import { type FieldInfo, tasks as ops, type Part, taskScope } from '../schemas/generated/language.ts';
 import type { Column, Evaluator, Row, Value } from './contracts.ts';
 import { failure } from './errors.ts';
 import { columnTypeOf } from './expressions/column-type.ts';
@@ -27,7 +27,10 @@ export function connectionScope(params: Record<string, Value>): ExpressionScope 
 }
 
 function environment(): Record<string, Value> {
-  return Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== undefined)) as Record<string, Value>;
+  return Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== undefined)) as Record<
+    string,
+    Value
+  >;
 }
 
 /** A value with `${…}` in it at any depth. */
@@ -48,7 +51,11 @@ export function isTrue(task: PlannedTask, scope: Scope): boolean {
 
 /** The task as it gets it: every `${…}` put in, but for the fields that are about rows, which the task compiles itself. */
 export function evaluateFields(task: PlannedTask, scope: Scope): unknown {
-  return evaluateAt(task.definition as Value, '', { part: ops[task.op]!, scope, where: `task ${task.index + 1} (${task.op})` });
+  return evaluateAt(task.definition as Value, '', {
+    part: ops[task.op]!,
+    scope,
+    where: `task ${task.index + 1} (${task.op})`,
+  });
 }
 
 interface Fields {
@@ -68,11 +75,19 @@ function evaluateAt(value: Value, pointer: string, fields: Fields): Value {
   }
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value;
   if (Array.isArray(value)) return value.map((each, i) => evaluateAt(each, `${pointer}/${i}`, fields));
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, evaluateAt(each, `${pointer}/${key}`, fields)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [key, evaluateAt(each, `${pointer}/${key}`, fields)]),
+  );
 }
 
 function isLeftToTask({ literal, expression, tasks, connection, scope }: FieldInfo): boolean {
-  return literal === true || expression === true || tasks === true || connection === true || scope?.includes('record') === true;
+  return (
+    literal === true ||
+    expression === true ||
+    tasks === true ||
+    connection === true ||
+    scope?.includes('record') === true
+  );
 }
 
 /** What the language says of the field at a pointer: its own entry, or that of the nearest field above it. */
@@ -98,7 +113,11 @@ const rowScope = ['record', ...taskScope];
 export function compileExpression(source: string, { where, scope, columns }: RowExpression): Evaluator {
   const parsed = parseExpression(source);
   const evaluate = compile(parsed, { where, names: rowScope, columns });
-  return overRows(evaluate, scope, columnTypeOf(parsed.ast, columns && new Map(columns.map((column) => [column.name, column]))));
+  return overRows(
+    evaluate,
+    scope,
+    columnTypeOf(parsed.ast, columns && new Map(columns.map((column) => [column.name, column]))),
+  );
 }
 
 /** A value with `${…}` in it over rows. */

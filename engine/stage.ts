@@ -1,10 +1,10 @@
 // One stage: its tasks joined by streams, run at the same time, all done or all undone.
 import { createBarrier } from './barrier.ts';
-import type { Column, RowStep, RowStream, RowTask, Stream, Task, TaskContext } from './contracts.ts';
-import { asFailure, failure } from './errors.ts';
 import { createCodecs } from './codecs.ts';
-import type { Events } from './events.ts';
+import type { Column, RowStep, RowStream, RowTask, Stream, Task, TaskContext } from './contracts.ts';
 import { type Meter, metered, meteredRows } from './counting.ts';
+import { asFailure, failure } from './errors.ts';
+import type { Events } from './events.ts';
 import type { Parts } from './parts.ts';
 import type { Plan, PlannedTask } from './plan.ts';
 import { addStep, isFused } from './rows.ts';
@@ -39,7 +39,8 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
   const fail = (error: unknown, state?: TaskState) => {
     if (first === undefined) {
       first = { error };
-      if (state !== undefined && !(error instanceof ExitSignal) && !states.some(({ status }) => status === 'failed')) state.status = 'failed';
+      if (state !== undefined && !(error instanceof ExitSignal) && !states.some(({ status }) => status === 'failed'))
+        state.status = 'failed';
     }
     barrier.fail(error);
     stop.abort(error);
@@ -97,7 +98,11 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     events.emit({ type: 'task.started', index: task.index, op: task.op, id: task.id });
 
     const from = inputs[0] && producers.get(inputs[0]);
-    const context = contextOf(state, from, new Map(task.inputs.map((at, i) => [states.find((other) => other.task.index === at)!.task.id, inputs[i]!])));
+    const context = contextOf(
+      state,
+      from,
+      new Map(task.inputs.map((at, i) => [states.find((other) => other.task.index === at)!.task.id, inputs[i]!])),
+    );
     const code = await parts.tasks[task.op]!();
     const params = evaluateFields(task, scope);
     if ('step' in code) {
@@ -107,7 +112,11 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
       return give(state, addStep(rows, { step, count: meter.rows, blame: meter.blame }));
     }
     const running = (code as Task<unknown>).run(inputs[0], params as never, context);
-    if (task.consumers.length === 0) return work(state, running.then((stream) => drain(stream, state)));
+    if (task.consumers.length === 0)
+      return work(
+        state,
+        running.then((stream) => drain(stream, state)),
+      );
     const stream = await running;
     if (stream === undefined) return;
     const shown = task.yields === 'same' ? stream : metered(stream, meterOf(state));
@@ -126,7 +135,8 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     const takers = states.filter(({ task }) => task.inputs.includes(state.task.index));
     if (takers.length === 0) return work(state, drain(stream, state));
     // Several takers, one of them for rows: decoded once, for all.
-    const shared = takers.length > 1 && takers.some(({ task }) => !task.accepts.includes('files')) ? await rowsOf(stream) : stream;
+    const shared =
+      takers.length > 1 && takers.some(({ task }) => !task.accepts.includes('files')) ? await rowsOf(stream) : stream;
     const streams = tee(shared, takers.length, signal);
     const producer = producers.get(shared);
     if (producer !== undefined) for (const branch of streams) producers.set(branch, producer);
@@ -175,7 +185,10 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     for (const state of states) {
       const before = state.task.inputs.map((input) => started.get(input));
       const starting = Promise.all(before).then(() => (signal.aborted ? undefined : start(state)));
-      started.set(state.task.index, starting.catch((error) => fail(error, state)));
+      started.set(
+        state.task.index,
+        starting.catch((error) => fail(error, state)),
+      );
     }
     await Promise.all(started.values());
     await Promise.all(works);
@@ -191,7 +204,14 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     state.figures.seconds = figuresNow(state).seconds;
     if (state.status === 'running') state.status = first === undefined ? 'done' : 'stopped';
     scope.tasks[state.task.id] = { ...state.figures, result: state.result };
-    events.emit({ type: 'task.ended', index: state.task.index, op: state.task.op, id: state.task.id, status: state.status, figures: state.figures });
+    events.emit({
+      type: 'task.ended',
+      index: state.task.index,
+      op: state.task.op,
+      id: state.task.id,
+      status: state.status,
+      figures: state.figures,
+    });
   }
   if (first !== undefined) throw first.error instanceof ExitSignal ? first.error : asFailure(first.error);
 }
@@ -205,7 +225,10 @@ async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): 
         const abort = () => reject(signal.reason);
         if (signal.aborted) abort();
         signal.addEventListener('abort', abort, { once: true });
-        iterator.next().then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+        iterator
+          .next()
+          .then(resolve, reject)
+          .finally(() => signal.removeEventListener('abort', abort));
       });
       if (step.done === true) return;
       yield step.value;
@@ -222,7 +245,13 @@ function limitStep(rows: number, columns: readonly Column[] | undefined): RowSte
 }
 
 function noStdout(): Promise<void> {
-  return Promise.reject(failure('OPTION_UNSUPPORTED', { what: 'the path -', where: 'a run without a stdout', hint: '; give `stdout` to run()' }));
+  return Promise.reject(
+    failure('OPTION_UNSUPPORTED', {
+      what: 'the path -',
+      where: 'a run without a stdout',
+      hint: '; give `stdout` to run()',
+    }),
+  );
 }
 
 function noStdin(): AsyncIterable<Uint8Array> {

@@ -6,7 +6,6 @@ import { failure } from './errors.ts';
 import { showPath, splitPath } from './paths.ts';
 import type { TaskState } from './run.ts';
 
-
 export interface TargetParts {
   /** Relative local paths start here. */
   folder: string;
@@ -26,8 +25,20 @@ export interface Targets {
   close(): Promise<void>;
 }
 
-const LOCAL: FoundConnection = { name: '', alias: undefined, definition: { connector: 'local' }, home: 'built in', shadows: [] };
-const PUBLIC: FoundConnection = { name: '', alias: undefined, definition: { connector: 'http' }, home: 'built in', shadows: [] };
+const LOCAL: FoundConnection = {
+  name: '',
+  alias: undefined,
+  definition: { connector: 'local' },
+  home: 'built in',
+  shadows: [],
+};
+const PUBLIC: FoundConnection = {
+  name: '',
+  alias: undefined,
+  definition: { connector: 'http' },
+  home: 'built in',
+  shadows: [],
+};
 
 export function createTargets(parts: TargetParts): Targets {
   const opened = new Map<string, Promise<Opened>>();
@@ -69,7 +80,9 @@ export function createTargets(parts: TargetParts): Targets {
     },
     async close() {
       const all = await Promise.allSettled(opened.values());
-      await Promise.allSettled(all.map((each) => (each.status === 'fulfilled' ? each.value.connection.close() : undefined)));
+      await Promise.allSettled(
+        all.map((each) => (each.status === 'fulfilled' ? each.value.connection.close() : undefined)),
+      );
       opened.clear();
     },
   };
@@ -89,7 +102,8 @@ function withoutEffects(connection: AnyConnection, name: string, log: Log): AnyC
       ? {}
       : {
           request: (asked, o) => {
-            if (['GET', 'HEAD'].includes((asked.method ?? 'GET').toUpperCase())) return request.call(connection, asked, o);
+            if (['GET', 'HEAD'].includes((asked.method ?? 'GET').toUpperCase()))
+              return request.call(connection, asked, o);
             throw failure('OPTION_UNSUPPORTED', { what: `--dry-run with a ${asked.method} request`, where: name });
           },
         }),
@@ -104,4 +118,3 @@ async function drain(path: string, stream: Stream, log: Log): Promise<WriteRepor
   log.info(`dry run: would write ${path}`);
   return { ...(stream.kind === 'rows' ? { rows } : { bytes }), paths: [] } satisfies WriteReport;
 }
-

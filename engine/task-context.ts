@@ -1,10 +1,20 @@
 // What a running task is given: its connections, codecs, expressions, and the places its figures go.
 import type { Barrier } from './barrier.ts';
 import type { Codecs } from './codecs.ts';
-import type { Column, Evaluator, Log, RowStream, Stream, Target, TaskContext, TaskFigures, Value } from './contracts.ts';
+import type {
+  Column,
+  Evaluator,
+  Log,
+  RowStream,
+  Stream,
+  Target,
+  TaskContext,
+  TaskFigures,
+  Value,
+} from './contracts.ts';
 import type { Events } from './events.ts';
-import { compileExpression, compileTemplate, type Scope } from './scope.ts';
 import type { PlannedTask } from './plan.ts';
+import { compileExpression, compileTemplate, type Scope } from './scope.ts';
 
 /** Thrown by `exit`; ends the run as done. */
 export class ExitSignal {
@@ -35,7 +45,8 @@ export interface ContextParts {
 export function createTaskContext(parts: ContextParts): TaskContext {
   const { task, events, scope, figures } = parts;
   const who = { index: task.index, op: task.op, id: task.id };
-  const where = (pointer: string) => `task ${task.index + 1} (${task.op})${pointer === '' ? '' : ` ${pointer.slice(1).replaceAll('/', '.')}`}`;
+  const where = (pointer: string) =>
+    `task ${task.index + 1} (${task.op})${pointer === '' ? '' : ` ${pointer.slice(1).replaceAll('/', '.')}`}`;
   const log = (level: 'debug' | 'info' | 'warn') => (message: string, data?: Record<string, unknown>) =>
     events.emit({ type: 'log', level, message, index: task.index, ...(data === undefined ? {} : { data }) });
   const logs: Log = { debug: log('debug'), info: log('info'), warn: log('warn') };

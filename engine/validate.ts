@@ -15,8 +15,8 @@ const mostTasks = 5_000;
 export interface ValidateOptions {
   /** Connectors besides those of the language: manifests. Their connections are not looked into. */
   connectors?: ReadonlySet<string>;
-  /** Only this connection, by its key, where a document has many that are not used. */
-  only?: string;
+  /** Only these connections are looked into, by their keys; all, unless told. */
+  only?: ReadonlySet<string>;
 }
 
 /** Validates a pipe. The list of its tasks comes back for what else there is to check; undefined when there is none. */
@@ -104,7 +104,13 @@ async function validateTask(reporter: Reporter, place: TaskPlace, options: Valid
     if (!isMap(value)) continue;
     const place = pointerTo(pointer, ...parts);
     await validateConnection(reporter, value, place, `the connection of ${label}`, options);
-    warnOfSecrets(reporter, value, place, `the connection of ${label}`, 'keep it in a credential store and write ${secret("name")}');
+    warnOfSecrets(
+      reporter,
+      value,
+      place,
+      `the connection of ${label}`,
+      'keep it in a credential store and write ${secret("name")}',
+    );
   }
 }
 
@@ -138,7 +144,7 @@ async function validateConnections(reporter: Reporter, value: unknown, options: 
   const eids = new Map<string, string>();
   const defaults = new Map<unknown, string>();
   for (const [alias, connection] of Object.entries(value)) {
-    if (options.only !== undefined && options.only !== alias) continue;
+    if (options.only?.has(alias) === false) continue;
     const pointer = pointerTo('/connections', alias);
     const label = `connection ${shortText(alias)}`;
     const problem = aliasProblem(alias);
@@ -149,7 +155,13 @@ async function validateConnections(reporter: Reporter, value: unknown, options: 
     }
     if (!isMap(connection)) continue;
     await validateConnection(reporter, connection, pointer, label, options);
-    warnOfSecrets(reporter, connection, pointer, label, `\`pipe connections secure ${alias}${placeOption(reporter)}\` moves it to the credential store`);
+    warnOfSecrets(
+      reporter,
+      connection,
+      pointer,
+      label,
+      `\`pipe connections secure ${alias}${placeOption(reporter)}\` moves it to the credential store`,
+    );
     const { eid, connector } = connection;
     if (connection.default === true) {
       const before = defaults.get(connector);

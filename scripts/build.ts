@@ -5,7 +5,17 @@ import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync, writeFile
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-const sources = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'index.ts', 'engine', 'schemas/generated', 'connectors', 'pipes', 'cli'];
+const sources = [
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'index.ts',
+  'engine',
+  'schemas/generated',
+  'connectors',
+  'pipes',
+  'cli',
+];
 const stamp = 'dist/.built';
 
 function newest(path: string): number {
@@ -14,7 +24,11 @@ function newest(path: string): number {
   return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
 }
 
-if (process.argv.includes('--if-needed') && existsSync(stamp) && statSync(stamp).mtimeMs >= Math.max(...sources.map(newest))) {
+if (
+  process.argv.includes('--if-needed') &&
+  existsSync(stamp) &&
+  statSync(stamp).mtimeMs >= Math.max(...sources.map(newest))
+) {
   process.exit(0);
 }
 rmSync('dist', { recursive: true, force: true });

@@ -57,7 +57,10 @@ test('stdin-to-stdout', async () => {
 
 test('embedded', () => {
   // It imports the package by its name, as a program of a user does: what was built is what runs.
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['examples/embedded/main.mjs'], { cwd: root, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['examples/embedded/main.mjs'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(stdout).toBe(readFileSync(join(folder, 'embedded/expected/stdout.txt'), 'utf8'));
 });
@@ -66,7 +69,9 @@ describe('json-api-to-csv', () => {
   let server: ReturnType<typeof spawn>;
   let url = '';
   beforeAll(async () => {
-    server = spawn(process.execPath, [join(folder, 'json-api-to-csv/server.mjs')], { env: { ...process.env, PORT: '0' } });
+    server = spawn(process.execPath, [join(folder, 'json-api-to-csv/server.mjs')], {
+      env: { ...process.env, PORT: '0' },
+    });
     const [line] = await once(server.stdout!, 'data');
     url = String(line).trim();
   });
@@ -81,7 +86,10 @@ describe('json-api-to-csv', () => {
 
   test('a wrong token is a refused credential, and the token is nowhere', async () => {
     const env = { SHOP_API: url, SHOP_TOKEN: 'wrong-token-4711' };
-    const { code, stdout, stderr } = await pipeCommand(['run', 'examples/json-api-to-csv/pipe.yaml'], { cwd: root, env });
+    const { code, stdout, stderr } = await pipeCommand(['run', 'examples/json-api-to-csv/pipe.yaml'], {
+      cwd: root,
+      env,
+    });
     expect(code).toBe(3);
     expect(stderr).toContain('CREDENTIAL_REFUSED');
     expect(stdout + stderr).not.toContain('wrong-token-4711');

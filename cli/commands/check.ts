@@ -30,7 +30,10 @@ export async function command(argv: string[]): Promise<number> {
       break;
     case 'text':
       for (const result of results) process.stdout.write(result.text({ colour: colours(process.stdout) }));
-      if (diagnostics.length === 0) process.stderr.write(`${parsed.args.length === 1 ? parsed.args[0] : `${parsed.args.length} files`}: no mistakes\n`);
+      if (diagnostics.length === 0)
+        process.stderr.write(
+          `${parsed.args.length === 1 ? parsed.args[0] : `${parsed.args.length} files`}: no mistakes\n`,
+        );
   }
   return errors > 0 ? 2 : 0;
 }

@@ -1,5 +1,5 @@
 // `pipe completion`: a script that a shell loads to complete verbs, options and files.
-import { Command, Argument } from 'commander';
+import { Argument, Command } from 'commander';
 import { parse } from '../parse.ts';
 import { verbs } from '../verbs.ts';
 
@@ -64,7 +64,9 @@ ${Object.entries(verbs)
   .map(([name, { summary, options }]) =>
     [
       `complete -c pipe -n __fish_use_subcommand -a ${name} -d '${summary.replaceAll("'", "\\'")}'`,
-      ...options.map((option) => `complete -c pipe -n '__fish_seen_subcommand_from ${name}' -l ${option.replace(/^-+/, '')}`),
+      ...options.map(
+        (option) => `complete -c pipe -n '__fish_seen_subcommand_from ${name}' -l ${option.replace(/^-+/, '')}`,
+      ),
     ].join('\n'),
   )
   .join('\n')}

@@ -13,9 +13,16 @@ interface Options {
 
 export async function command(argv: string[]): Promise<number> {
   const program = new Command('pipe plan')
-    .description('Shows what a run would do: its steps, the connections it uses, and how the data gets from one to the next.')
+    .description(
+      'Shows what a run would do: its steps, the connections it uses, and how the data gets from one to the next.',
+    )
     .argument('<file>', 'the pipe file, or - for a definition on stdin')
-    .option('-p, --param <name=value>', 'a value for a declared parameter; may be given several times', collectParam, {})
+    .option(
+      '-p, --param <name=value>',
+      'a value for a declared parameter; may be given several times',
+      collectParam,
+      {},
+    )
     .addOption(new Option('--format <format>', 'how to print it').choices(['text', 'json']).default('text'))
     .addHelpText('after', '\nExample: pipe plan orders.yaml -p since=2026-01-31');
   const parsed = parse<Options>(program, argv);
@@ -36,14 +43,20 @@ export async function command(argv: string[]): Promise<number> {
 function describe(plan: PlanDescription): string {
   const paint = painter(process.stdout);
   const stages = new Set(plan.steps.map(({ stage }) => stage)).size;
-  const lines = [`${paint('bold', plan.name)}: ${plan.steps.length} tasks in ${stages} ${stages === 1 ? 'stage' : 'stages'}`];
+  const lines = [
+    `${paint('bold', plan.name)}: ${plan.steps.length} tasks in ${stages} ${stages === 1 ? 'stage' : 'stages'}`,
+  ];
   const params = Object.entries(plan.params);
-  if (params.length > 0) lines.push('', 'params', ...formatTable(params.map(([name, value]) => [`  ${name}`, JSON.stringify(value)])));
+  if (params.length > 0)
+    lines.push('', 'params', ...formatTable(params.map(([name, value]) => [`  ${name}`, JSON.stringify(value)])));
   lines.push('', 'steps');
   const rows = plan.steps.map((step) => [
     `  ${step.number}`,
     step.op,
-    step.paths.map(({ path }) => (step.connection === undefined ? path : `/${step.connection}/${path.replace(/^\//, '')}`)).join(' → ') || (step.expressions[0] ?? ''),
+    step.paths
+      .map(({ path }) => (step.connection === undefined ? path : `/${step.connection}/${path.replace(/^\//, '')}`))
+      .join(' → ') ||
+      (step.expressions[0] ?? ''),
     step.way ?? '',
     step.mode ?? '',
   ]);
@@ -51,7 +64,8 @@ function describe(plan: PlanDescription): string {
     lines.push(line);
     const { title, expressions, paths } = plan.steps[i]!;
     if (title !== undefined) lines.push(paint('dim', `       ${title}`));
-    for (const expression of paths.length > 0 ? expressions : expressions.slice(1)) lines.push(paint('dim', `       ${expression}`));
+    for (const expression of paths.length > 0 ? expressions : expressions.slice(1))
+      lines.push(paint('dim', `       ${expression}`));
   });
   if (plan.connections.length > 0) {
     lines.push('', 'connections');

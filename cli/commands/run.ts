@@ -4,10 +4,10 @@ import type { RunReport } from '../../engine/contracts.ts';
 import type { RunFailure } from '../../engine/engine.ts';
 import { asFailure, exitCode, failure } from '../../engine/errors.ts';
 import { createEngine } from '../../index.ts';
-import { printFailure } from '../print.ts';
-import { createView, type LogStyle } from '../progress.ts';
 import { readDefinition } from '../definition.ts';
 import { collectParam, parse } from '../parse.ts';
+import { printFailure } from '../print.ts';
+import { createView, type LogStyle } from '../progress.ts';
 
 interface Options {
   param: Record<string, string>;
@@ -22,7 +22,12 @@ export async function command(argv: string[]): Promise<number> {
   const program = new Command('pipe run')
     .description('Runs a pipe file. Data written to the path - goes to stdout, messages go to stderr.')
     .argument('<file>', 'the pipe file, or - for a definition on stdin')
-    .option('-p, --param <name=value>', 'a value for a declared parameter; may be given several times', collectParam, {})
+    .option(
+      '-p, --param <name=value>',
+      'a value for a declared parameter; may be given several times',
+      collectParam,
+      {},
+    )
     .option('--limit <rows>', 'at most so many rows of each read', wholeNumber)
     .option('--dry-run', 'read and work, but write, send and delete nothing')
     .addOption(new Option('--log <style>', 'json: one event a line').choices(['auto', 'plain', 'json']).default('auto'))
@@ -53,10 +58,13 @@ export async function command(argv: string[]): Promise<number> {
       (report) => ({ report }),
       (error: RunFailure) => ({ error, ...(error.report === undefined ? {} : { report: error.report }) }),
     );
-    if (options.report === 'json' && outcome.report !== undefined) process.stderr.write(`${JSON.stringify(outcome.report)}\n`);
+    if (options.report === 'json' && outcome.report !== undefined)
+      process.stderr.write(`${JSON.stringify(outcome.report)}\n`);
     if (outcome.error === undefined) return 0;
     // With NDJSON the error has been told by `run.ended`, if it came to a run at all.
-    return options.log === 'json' && outcome.report !== undefined ? exitCode(asFailure(outcome.error)) : printFailure(outcome.error);
+    return options.log === 'json' && outcome.report !== undefined
+      ? exitCode(asFailure(outcome.error))
+      : printFailure(outcome.error);
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     await engine.close();
@@ -77,7 +85,12 @@ function toStdout(chunk: Uint8Array): Promise<void> {
 
 function fromStdin(file: string): () => AsyncIterable<Uint8Array> {
   return () => {
-    if (file === '-') throw failure('OPTION_UNSUPPORTED', { what: 'reading from -', where: 'a run whose definition came from stdin', hint: '; name the file' });
+    if (file === '-')
+      throw failure('OPTION_UNSUPPORTED', {
+        what: 'reading from -',
+        where: 'a run whose definition came from stdin',
+        hint: '; name the file',
+      });
     if (process.stdin.isTTY) throw failure('STDIN_CLOSED');
     return process.stdin;
   };

@@ -140,7 +140,11 @@ export function checkConnectionName(
   if (found.definition.disabled !== true) return true;
   reporter.report({
     code: 'DISABLED',
-    message: `${label}: the connection ${shortText(name)} is disabled; \`pipe connections enable ${name}\` makes it usable again`,
+    message: `${label}: the connection ${shortText(name)} is disabled`,
+    help:
+      found.home === 'pipe'
+        ? 'take `disabled: true` out of its definition'
+        : `\`pipe connections enable ${name}\` makes it usable again`,
     about: 'connection',
     ...at,
   });
@@ -159,7 +163,7 @@ function checkParams({ reporter, params }: Checking): void {
       });
     const pattern = typeof param.pattern === 'string' ? wholePattern(param.pattern) : undefined;
     if (typeof pattern === 'object') {
-      report('pattern', `the pattern cannot be read: ${pattern.reason}`);
+      report('pattern', pattern.reason);
       continue;
     }
     if (!isUsable(param)) continue;

@@ -58,7 +58,6 @@ interface Write {
 }
 
 const mostAttempts = 3;
-const longestWriteMs = 60_000;
 
 export function createFileStore({ environment = process.env, cost, learn, ...options }: FileStoreOptions): FileStore {
   const path = resolve(options.path);
@@ -134,9 +133,8 @@ export function createFileStore({ environment = process.env, cost, learn, ...opt
   async function writeAll(): Promise<void> {
     while (writes.length > 0) {
       let batch: Write[] = [];
+      const { signal } = writes[0]!;
       try {
-        // What this many wait for does not end with the first that has enough.
-        const signal = AbortSignal.timeout(longestWriteMs);
         const before = readPrivateFile(path);
         const derived = await keyFor(before && readHeader(before, path), signal);
         const done = await replaceFile(path, signal, (bytes) => {
@@ -156,8 +154,10 @@ export function createFileStore({ environment = process.env, cost, learn, ...opt
           else batch[i]!.reject(outcome.error);
         });
       } catch (error) {
-        const failed = batch.length > 0 ? batch : writes.splice(0);
-        for (const each of failed) each.reject(error);
+        // When the first has enough, the others go on waiting.
+        const waiting = [...batch, ...writes];
+        writes = signal.aborted ? waiting.filter((each) => !each.signal.aborted) : [];
+        for (const each of waiting) if (!writes.includes(each)) each.reject(error);
       }
     }
     writing = false;

@@ -1,5 +1,13 @@
 // Bytes through a transform of Node's, their first part looked at, and joined: what archives are made of and read with.
-import type { Duplex, Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
+
+/** What Node's streams and those of tar-stream have in common. */
+interface Sink {
+  readonly destroyed: boolean;
+  write(chunk: Uint8Array): boolean;
+  on(event: 'drain' | 'close', listener: () => void): unknown;
+  off(event: 'drain' | 'close', listener: () => void): unknown;
+}
 
 /** The bytes that come out of the transform. Both sides are closed when it ends, however that is. */
 export async function* transformed(source: AsyncIterable<Uint8Array>, transform: Duplex): AsyncGenerator<Uint8Array> {
@@ -16,7 +24,7 @@ export async function* transformed(source: AsyncIterable<Uint8Array>, transform:
 }
 
 /** Writes the bytes as fast as they are taken, up to their end or until the stream is destroyed. Does not end the stream. */
-export async function pour(source: AsyncIterable<Uint8Array>, stream: Writable): Promise<void> {
+export async function pour(source: AsyncIterable<Uint8Array>, stream: Sink): Promise<void> {
   for await (const chunk of source) {
     if (!stream.write(chunk) && !stream.destroyed) await nextChange(stream);
     if (stream.destroyed) return;
@@ -24,7 +32,7 @@ export async function pour(source: AsyncIterable<Uint8Array>, stream: Writable):
 }
 
 /** Resolves when the stream takes more, or takes nothing any more. */
-function nextChange(stream: Writable): Promise<void> {
+function nextChange(stream: Sink): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {
       stream.off('drain', settle);

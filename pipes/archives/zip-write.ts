@@ -1,7 +1,6 @@
 // Zip archives, written while the files are read. The format: PKWARE's APPNOTE 6.3.10.
 import { crc32, createDeflateRaw, deflateRawSync } from 'node:zlib';
 import type { FileItem } from '../../engine/contracts.ts';
-import { failure } from '../../engine/errors.ts';
 import { transformed, withHead } from './bytes.ts';
 
 /** Files up to this size are compressed in one go, and their sizes stand before them. */
@@ -33,7 +32,7 @@ export async function* zipped(
     const entry: Entry = {
       name: Buffer.from(name),
       modified: file.modified === undefined ? new Date() : new Date(file.modified),
-      method: level === 0 ? 0 : 8,
+      method: 8,
       streamed: false,
       zip64: false,
       offset,
@@ -61,28 +60,31 @@ async function* entryBytes(entry: Entry, file: FileItem, level: number): AsyncGe
   if (whole) {
     const plain = Buffer.concat(head);
     const data = level === 0 ? plain : deflateRawSync(plain, { level });
-    Object.assign(entry, { sum: crc32(plain), size: plain.length, compressed: data.length });
+    Object.assign(entry, {
+      method: level === 0 ? 0 : 8,
+      sum: crc32(plain),
+      size: plain.length,
+      compressed: data.length,
+    });
     yield localHeader(entry);
     yield data;
     return;
   }
+  // What is not compressed is deflate's too here: nothing else says where it ends.
   entry.streamed = true;
-  // A size that was announced may be wrong by a little, and data that cannot be compressed grows by a little.
-  entry.zip64 = file.size === undefined || file.size > most32 - 2 ** 28;
+  entry.zip64 = file.size !== undefined && file.size > most32;
   try {
     yield localHeader(entry);
-    const summed = sum(bytes, entry);
-    for await (const chunk of level === 0 ? summed : transformed(summed, createDeflateRaw({ level }))) {
+    for await (const chunk of transformed(sum(bytes, entry), createDeflateRaw({ level }))) {
       entry.compressed += chunk.length;
       yield chunk;
     }
   } finally {
     await bytes.return();
   }
-  if (!entry.zip64 && (entry.size > most32 || entry.compressed > most32)) {
-    const reason = `${entry.size} bytes came where ${file.size} were announced`;
-    throw failure('IO_FAILED', { path: file.path, reason });
-  }
+  // Where the size was not known, a large file gets the large fields after its bytes and in the directory, but not before.
+  // With them before every file, readers that go by the stream, such as Java's, would refuse the small ones.
+  entry.zip64 ||= entry.size > most32 || entry.compressed > most32;
   yield dataDescriptor(entry);
 }
 

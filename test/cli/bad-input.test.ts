@@ -23,7 +23,12 @@ afterAll(async () => {
 let cases = 0;
 
 /** Runs a definition in a folder of its own, with these files in it; what is there afterwards comes along. */
-async function run(definition: string, files: Record<string, string | Uint8Array> = {}, args: string[] = [], stdin = '') {
+async function run(
+  definition: string,
+  files: Record<string, string | Uint8Array> = {},
+  args: string[] = [],
+  stdin = '',
+) {
   const cwd = join(folder, String(cases++));
   mkdirSync(cwd);
   for (const [name, content] of Object.entries(files)) writeFileSync(join(cwd, name), content);
@@ -41,17 +46,35 @@ function expectRefused({ code, stdout, stderr, left }: Outcome, expectedCode: nu
 }
 
 const copy = (path: string, ...middle: string[]) =>
-  ['tasks:', `  - { op: read, path: "${path}" }`, ...middle.map((task) => `  - ${task}`), '  - { op: write, path: out.ndjson }', ''].join('\n');
+  [
+    'tasks:',
+    `  - { op: read, path: "${path}" }`,
+    ...middle.map((task) => `  - ${task}`),
+    '  - { op: write, path: out.ndjson }',
+    '',
+  ].join('\n');
 const rows = 'id,qty\n1,5\n2,x\n3,7\n';
 
 describe('a definition', () => {
   test.each<[string, string, string[]]>([
-    ['unknown op', copy('a.csv', '{ op: filtr, where: "true" }'), ['pipe.yaml:3:11 UNKNOWN_OP', 'did you mean "filter"?', '^^^^^']],
+    [
+      'unknown op',
+      copy('a.csv', '{ op: filtr, where: "true" }'),
+      ['pipe.yaml:3:11 UNKNOWN_OP', 'did you mean "filter"?', '^^^^^'],
+    ],
     ['misspelt key', copy('a.csv', '{ op: limit, row: 1 }'), ['pipe.yaml:3:18 UNKNOWN_KEY', 'did you mean "rows"?']],
     ['wrong type', copy('a.csv', '{ op: limit, rows: ten }'), ['pipe.yaml:3:24 WRONG_TYPE', 'whole number']],
     ['unknown alias', copy('/my-dropbx/a.csv'), ['pipe.yaml:2:25 UNKNOWN_CONNECTION', 'my-dropbx']],
-    ['expression with a syntax error', copy('a.csv', '{ op: filter, where: "record.qty >" }'), ['pipe.yaml:3:', 'EXPRESSION_SYNTAX']],
-    ['name out of scope', copy('a.csv', '{ op: filter, where: "recrd.qty > 1" }'), ['pipe.yaml:3:27', 'recrd', 'record']],
+    [
+      'expression with a syntax error',
+      copy('a.csv', '{ op: filter, where: "record.qty >" }'),
+      ['pipe.yaml:3:', 'EXPRESSION_SYNTAX'],
+    ],
+    [
+      'name out of scope',
+      copy('a.csv', '{ op: filter, where: "recrd.qty > 1" }'),
+      ['pipe.yaml:3:27', 'recrd', 'record'],
+    ],
     ['record where there is none', copy('${record.file}'), ['pipe.yaml:2:', 'record']],
     ['duplicate key', 'name: a\nname: b\ntasks: []\n', ['pipe.yaml:2:1', 'name']],
     ['tab', 'tasks:\n\t- op: read\n', ['pipe.yaml:2:1', 'tab']],
@@ -88,28 +111,42 @@ describe('params', () => {
 });
 
 describe('input', () => {
-  const csv = (content: string | Uint8Array) => run(copy('a.csv', '{ op: select, columns: [id] }'), { 'a.csv': content });
+  const csv = (content: string | Uint8Array) =>
+    run(copy('a.csv', '{ op: select, columns: [id] }'), { 'a.csv': content });
 
   test('an expression that fails on one record, and which', async () => {
     const outcome = await run(copy('a.csv', '{ op: filter, where: "int(record.qty) > 1" }'), { 'a.csv': rows });
     expectRefused(outcome, 1, 'pipe.yaml:3:5 EXPRESSION_FAILED', 'on record 2', '"x"');
   });
-  test('a missing file', async () => expectRefused(await run(copy('b.csv'), { 'a.csv': rows }), 2, 'pipe.yaml:2:', 'b.csv', 'a.csv'));
+  test('a missing file', async () =>
+    expectRefused(await run(copy('b.csv'), { 'a.csv': rows }), 2, 'pipe.yaml:2:', 'b.csv', 'a.csv'));
   test('a directory', async () => expectRefused(await run(copy('.')), 2, 'pipe.yaml:2:', 'folder'));
   test('an empty file', async () => expectRefused(await csv(''), 1, 'INPUT_EMPTY a.csv'));
-  test('a ragged row', async () => expectRefused(await csv('id,qty\n1,5\n2\n'), 1, 'RAGGED_ROW a.csv:3', 'ragged: pad'));
-  test('the wrong encoding', async () => expectRefused(await csv(Buffer.from('id,name\n1,Zoë\n', 'latin1')), 1, 'INPUT_ENCODING a.csv:2', 'encoding: latin1'));
+  test('a ragged row', async () =>
+    expectRefused(await csv('id,qty\n1,5\n2\n'), 1, 'RAGGED_ROW a.csv:3', 'ragged: pad'));
+  test('the wrong encoding', async () =>
+    expectRefused(
+      await csv(Buffer.from('id,name\n1,Zoë\n', 'latin1')),
+      1,
+      'INPUT_ENCODING a.csv:2',
+      'encoding: latin1',
+    ));
   test('invalid JSON', async () => {
-    const outcome = await run(copy('a.json', '{ op: select, columns: [id] }'), { 'a.json': '[\n{"id": 1},\n{"id": }\n]\n' });
+    const outcome = await run(copy('a.json', '{ op: select, columns: [id] }'), {
+      'a.json': '[\n{"id": 1},\n{"id": }\n]\n',
+    });
     expectRefused(outcome, 1, 'INPUT_MALFORMED a.json:3');
   });
   test('a gzip file cut short', async () => {
     const whole = gzipSync('id,qty\n'.concat('1,2\n'.repeat(100_000)));
-    const outcome = await run(copy('a.csv.gz', '{ op: select, columns: [id] }'), { 'a.csv.gz': whole.subarray(0, whole.length - 20) });
+    const outcome = await run(copy('a.csv.gz', '{ op: select, columns: [id] }'), {
+      'a.csv.gz': whole.subarray(0, whole.length - 20),
+    });
     expectRefused(outcome, 1, 'INPUT_TRUNCATED a.csv.gz');
   });
   test('stdin that is closed', async () => {
-    const definition = 'tasks:\n  - { op: read, path: "-", format: csv }\n  - { op: select, columns: [id] }\n  - { op: write, path: out.ndjson }\n';
+    const definition =
+      'tasks:\n  - { op: read, path: "-", format: csv }\n  - { op: select, columns: [id] }\n  - { op: write, path: out.ndjson }\n';
     expectRefused(await run(definition), 1, 'INPUT_EMPTY');
   });
 });
@@ -122,7 +159,8 @@ describe('a target', () => {
     expect(readFileSync(join(folder, String(cases - 1), 'b.csv'), 'utf8')).toBe('old');
   });
   test('on a full disk', async () => {
-    const definition = 'tasks:\n  - { op: read, path: a.csv }\n  - { op: select, columns: [id] }\n  - { op: write, path: "file:///dev/full", format: csv }\n';
+    const definition =
+      'tasks:\n  - { op: read, path: a.csv }\n  - { op: select, columns: [id] }\n  - { op: write, path: "file:///dev/full", format: csv }\n';
     expectRefused(await run(definition, { 'a.csv': rows }), 1, 'DISK_FULL', '/dev/full');
   });
 });
@@ -132,7 +170,8 @@ describe('a web server', () => {
     return run(copy(`${server.url}${route}`, ...middle));
   };
 
-  test('that answers 404', async () => expectRefused(await fetched('/nothing.csv'), 1, 'pipe.yaml:2:5', `${server.url}/nothing.csv`, '404'));
+  test('that answers 404', async () =>
+    expectRefused(await fetched('/nothing.csv'), 1, 'pipe.yaml:2:5', `${server.url}/nothing.csv`, '404'));
   test('that answers 500 thrice, then 200', async () => {
     server.on('GET /flaky.csv', { status: 500 }, { status: 500 }, { status: 500 }, { body: rows });
     const { code, stderr, left } = await fetched('/flaky.csv', '{ op: select, columns: [id] }');

@@ -270,21 +270,28 @@ describe('writers', () => {
     await expect(waiting).rejects.toMatchObject({ name: 'TimeoutError' });
     await store.put('b1', credentialOf({ password: 'z' }), o);
     expect(revealed((await store.get('a1', o))!.fields)).toEqual({ password: 'x' });
+    await mkdir(`${path}.lock`);
+    const impatient = store.put('a1', credentialOf({ password: 'y' }), { signal: AbortSignal.timeout(50) });
+    const patient = store.put('c1', credentialOf({ password: 'c' }), o);
+    await expect(impatient).rejects.toMatchObject({ name: 'TimeoutError' });
+    await patient;
+    expect(revealed((await store.get('a1', o))!.fields)).toEqual({ password: 'x' });
+    expect(revealed((await store.get('c1', o))!.fields)).toEqual({ password: 'c' });
   });
 
   it('at once in several processes lose nothing', async () => {
     const { failed } = await manyWriters({ processes: 3, each: 30, cost: 10 });
     expect(failed).toEqual([]);
-  });
+  }, 120_000);
 
   it('killed at any moment leave the old or the new state', async () => {
     const { failed } = await killedWriters({ kills: 4, lanes: 2, cost: 10 });
     expect(failed).toEqual([]);
-  });
+  }, 120_000);
 
   it('do not read a damaged file', async () => {
     const { failed, tried } = await damagedFiles({ credentials: 5, offsets: 100_000, cost: 10 });
     expect(failed).toEqual([]);
     expect(tried).toBeGreaterThan(400);
-  });
+  }, 120_000);
 });

@@ -140,7 +140,7 @@ if (missing !== undefined) {
       } finally {
         await own.close();
       }
-    });
+    }, 120_000);
 
     it('has no secret service, or no bus: says what to do', async () => {
       const own = await startKeychain({ service: false });
@@ -163,7 +163,7 @@ if (missing !== undefined) {
         expect(gone, address).toMatchObject({ code: 'STORE_UNAVAILABLE' });
         expect(gone.message).toContain('no D-Bus session');
       }
-    });
+    }, 120_000);
   });
 
   /** Runs it with a store in a process of its own, since keytar keeps to one bus; gives the failure, or `{}`. */

@@ -10,7 +10,8 @@ const shapes: Record<string, OpShape> = {
   delete: { accepts: ['nothing'], yields: 'nothing' },
 };
 const graphOf = (...tasks: GraphTask[]) => buildGraph(tasks, (op) => shapes[op]);
-const problems = (...tasks: GraphTask[]) => graphOf(...tasks).problems.map(({ index, kind, about }) => `${index} ${kind} ${about}`);
+const problems = (...tasks: GraphTask[]) =>
+  graphOf(...tasks).problems.map(({ index, kind, about }) => `${index} ${kind} ${about}`);
 
 describe('graph', () => {
   test('a chain is one stage, each task fed by the one before', () => {
@@ -52,8 +53,22 @@ describe('graph', () => {
     ['nothing to filter', [{ op: 'filter' }, { op: 'write' }], ['0 no-input ']],
     ['after a task without output', [{ op: 'delete' }, { op: 'write' }], ['1 no-input delete']],
     ['an id that is not there', [{ op: 'read' }, { op: 'write', from: 'x' }], ['1 unknown-from x']],
-    ['an id further down', [{ op: 'write', from: 'x' }, { op: 'read', id: 'x' }], ['0 later-from x']],
-    ['from a task without output', [{ op: 'delete', id: 'x' }, { op: 'write', from: 'x' }], ['1 no-output x']],
+    [
+      'an id further down',
+      [
+        { op: 'write', from: 'x' },
+        { op: 'read', id: 'x' },
+      ],
+      ['0 later-from x'],
+    ],
+    [
+      'from a task without output',
+      [
+        { op: 'delete', id: 'x' },
+        { op: 'write', from: 'x' },
+      ],
+      ['1 no-output x'],
+    ],
     [
       'rows that have gone by',
       [{ op: 'read', id: 'a' }, { op: 'write' }, { op: 'delete' }, { op: 'write', from: 'a' }],
@@ -61,7 +76,12 @@ describe('graph', () => {
     ],
     [
       'two branches of one source joined again',
-      [{ op: 'read', id: 'a' }, { op: 'filter', id: 'b', from: 'a' }, { op: 'merge', from: ['a', 'b'] }, { op: 'write' }],
+      [
+        { op: 'read', id: 'a' },
+        { op: 'filter', id: 'b', from: 'a' },
+        { op: 'merge', from: ['a', 'b'] },
+        { op: 'write' },
+      ],
       ['2 diamond merge_3'],
     ],
     ['rows that nobody takes', [{ op: 'read' }, { op: 'filter' }], ['1 unused filter_2']],

@@ -30,8 +30,14 @@ const numbers = (...n: number[]) => n.map((each) => ({ n: each }));
 
 /** Steps as plain array operations, for comparison. */
 const operations = {
-  even: { step: () => step((row) => ((row.n as number) % 2 === 0 ? row : undefined)), plain: (rows: number[]) => rows.filter((n) => n % 2 === 0) },
-  double: { step: () => step((row) => ({ n: (row.n as number) * 2 })), plain: (rows: number[]) => rows.map((n) => n * 2) },
+  even: {
+    step: () => step((row) => ((row.n as number) % 2 === 0 ? row : undefined)),
+    plain: (rows: number[]) => rows.filter((n) => n % 2 === 0),
+  },
+  double: {
+    step: () => step((row) => ({ n: (row.n as number) * 2 })),
+    plain: (rows: number[]) => rows.map((n) => n * 2),
+  },
   twice: {
     step: (): RowStep => ({ columns: undefined, expand: (row) => [row, { n: (row.n as number) + 1 }] }),
     plain: (rows: number[]) => rows.flatMap((n) => [n, n + 1]),
@@ -48,26 +54,33 @@ const operations = {
 test('any chain of steps over any batches gives what the steps give one after another', async () => {
   const name = fc.constantFrom(...(Object.keys(operations) as (keyof typeof operations)[]));
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.array(fc.integer({ min: 0, max: 99 }))), fc.array(name, { maxLength: 6 }), async (batches, names) => {
-      const counts = new Array<number>(names.length).fill(0);
-      let stream = streamOf(batches.map((batch) => numbers(...batch)));
-      names.forEach((each, i) => {
-        stream = addStep(stream, { step: operations[each].step(), count: (rows) => (counts[i]! += rows) });
-      });
-      let plain = batches.flat();
-      const outputs = names.map((each) => (plain = operations[each].plain(plain)));
-      expect((await collect(stream)).map(({ n }) => n)).toEqual(plain);
-      // The steps before a full limit may have been given more than it let through, but never less.
-      names.forEach((each, i) => {
-        if (!names.slice(i).includes('firstFive')) expect(counts[i], each).toBe(outputs[i]!.length);
-      });
-    }),
+    fc.asyncProperty(
+      fc.array(fc.array(fc.integer({ min: 0, max: 99 }))),
+      fc.array(name, { maxLength: 6 }),
+      async (batches, names) => {
+        const counts = new Array<number>(names.length).fill(0);
+        let stream = streamOf(batches.map((batch) => numbers(...batch)));
+        names.forEach((each, i) => {
+          stream = addStep(stream, { step: operations[each].step(), count: (rows) => (counts[i]! += rows) });
+        });
+        let plain = batches.flat();
+        const outputs = names.map((each) => (plain = operations[each].plain(plain)));
+        expect((await collect(stream)).map(({ n }) => n)).toEqual(plain);
+        // The steps before a full limit may have been given more than it let through, but never less.
+        names.forEach((each, i) => {
+          if (!names.slice(i).includes('firstFive')) expect(counts[i], each).toBe(outputs[i]!.length);
+        });
+      },
+    ),
   );
 });
 
 test('a full limit closes the source without reading on', async () => {
   const closed = { times: 0 };
-  const stream = addStep(streamOf([numbers(1, 2, 3, 4, 5, 6), numbers(7)], closed), { step: operations.firstFive.step(), count: () => {} });
+  const stream = addStep(streamOf([numbers(1, 2, 3, 4, 5, 6), numbers(7)], closed), {
+    step: operations.firstFive.step(),
+    count: () => {},
+  });
   expect((await collect(stream)).length).toBe(5);
   expect(closed.times).toBe(1);
 });
@@ -90,6 +103,7 @@ test('an empty batch is passed on only for its checkpoint', async () => {
     })(),
   };
   const batches: Batch[] = [];
-  for await (const batch of addStep(source, { step: operations.even.step(), count: () => {} }).batches) batches.push(batch);
+  for await (const batch of addStep(source, { step: operations.even.step(), count: () => {} }).batches)
+    batches.push(batch);
   expect(batches).toEqual([{ rows: [], checkpoint: 7 }]);
 });

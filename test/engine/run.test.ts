@@ -19,13 +19,18 @@ afterEach(async () => {
 });
 
 const text = (name: string) => readFileSync(join(folder, name), 'utf8');
-const outputs = () => readdirSync(folder).filter((name) => name !== 'a.csv').sort();
+const outputs = () =>
+  readdirSync(folder)
+    .filter((name) => name !== 'a.csv')
+    .sort();
 const figures = (report: RunReport) => report.tasks.map(({ op, status, rows }) => `${op} ${status} ${rows}`);
 const typed = { format: { name: 'csv', columns: { qty: 'integer' } } } as const;
 
 describe('streams', () => {
   test('a write passes its input on to the next task', async () => {
-    const report = await engine.run(pipe('p').read('a.csv', typed).write('all.csv').filter('record.qty > 5').write('some.csv')).result;
+    const report = await engine.run(
+      pipe('p').read('a.csv', typed).write('all.csv').filter('record.qty > 5').write('some.csv'),
+    ).result;
     expect(text('all.csv')).toBe('id,qty\n1,5\n2,10\n3,15\n');
     expect(text('some.csv')).toBe('id,qty\n2,10\n3,15\n');
     expect(figures(report)).toEqual(['read done 3', 'write done 3', 'filter done 2', 'write done 2']);
@@ -51,13 +56,19 @@ describe('streams', () => {
 
   test('another extension is another format', async () => {
     await engine.run(pipe('p').read('a.csv', typed).write('a.json')).result;
-    expect(JSON.parse(text('a.json'))).toEqual([{ id: '1', qty: 5 }, { id: '2', qty: 10 }, { id: '3', qty: 15 }]);
+    expect(JSON.parse(text('a.json'))).toEqual([
+      { id: '1', qty: 5 },
+      { id: '2', qty: 10 },
+      { id: '3', qty: 15 },
+    ]);
   });
 });
 
 describe('tasks', () => {
   test('one whose `when` is false passes its input on', async () => {
-    const report = await engine.run(pipe('p').read('a.csv', typed).filter('record.qty > 5', { when: 'false' }).write('b.csv')).result;
+    const report = await engine.run(
+      pipe('p').read('a.csv', typed).filter('record.qty > 5', { when: 'false' }).write('b.csv'),
+    ).result;
     expect(figures(report)).toEqual(['read done 3', 'filter skipped 0', 'write done 3']);
   });
 
@@ -96,7 +107,11 @@ describe('options', () => {
   });
 
   test('params: by value from a program, by text from a command line', async () => {
-    const limited = pipe('p').with({ params: { n: { type: 'integer' } } }).read('a.csv').limit('${params.n}' as never).write('b.csv');
+    const limited = pipe('p')
+      .with({ params: { n: { type: 'integer' } } })
+      .read('a.csv')
+      .limit('${params.n}' as never)
+      .write('b.csv');
     await engine.run(limited, { params: { n: 1 } }).result;
     expect(text('b.csv')).toBe('id,qty\n1,5\n');
     await engine.run(limited, { texts: { n: '2' } }).result;
@@ -106,7 +121,8 @@ describe('options', () => {
 });
 
 describe('a run that fails', () => {
-  const failing = () => pipe('p').read('a.csv', typed).write('first.csv').set({ bad: '${1 / int(record.qty - 15)}' }).write('second.csv');
+  const failing = () =>
+    pipe('p').read('a.csv', typed).write('first.csv').set({ bad: '${1 / int(record.qty - 15)}' }).write('second.csv');
 
   test('leaves no target of the stage, not even the one that was ready', async () => {
     await expect(engine.run(failing()).result).rejects.toMatchObject({ code: 'EXPRESSION_FAILED' });
@@ -121,8 +137,17 @@ describe('a run that fails', () => {
 
   test('has a report that says which task, and where it stands', async () => {
     const error = await engine.run(failing()).result.catch((thrown) => thrown);
-    expect(error.report.error).toMatchObject({ code: 'EXPRESSION_FAILED', task: 2, place: expect.stringMatching(/^<program>:\d+:\d+$/) });
-    expect(error.report.tasks.map(({ status }: { status: string }) => status)).toEqual(['stopped', 'stopped', 'failed', 'stopped']);
+    expect(error.report.error).toMatchObject({
+      code: 'EXPRESSION_FAILED',
+      task: 2,
+      place: expect.stringMatching(/^<program>:\d+:\d+$/),
+    });
+    expect(error.report.tasks.map(({ status }: { status: string }) => status)).toEqual([
+      'stopped',
+      'stopped',
+      'failed',
+      'stopped',
+    ]);
   });
 
   test('before it begins rejects with its diagnostics', async () => {
@@ -155,7 +180,9 @@ describe('events', () => {
     await run.result;
     const read: RunEvent[] = [];
     for await (const event of run.events()) read.push(event);
-    expect(read.map(({ type }) => type).filter((type) => type !== 'task.progress')).toEqual(heard.filter((type) => type !== 'task.progress'));
+    expect(read.map(({ type }) => type).filter((type) => type !== 'task.progress')).toEqual(
+      heard.filter((type) => type !== 'task.progress'),
+    );
     expect([heard[0], heard.at(-1)]).toEqual(['run.started', 'run.ended']);
     expect(heard.filter((type) => type === 'task.ended')).toHaveLength(3);
   });
@@ -165,7 +192,11 @@ describe('rows of a path', () => {
   test('one by one, whatever the format', async () => {
     const rows = [];
     for await (const row of engine.read('a.csv')) rows.push(row);
-    expect(rows).toEqual([{ id: '1', qty: '5' }, { id: '2', qty: '10' }, { id: '3', qty: '15' }]);
+    expect(rows).toEqual([
+      { id: '1', qty: '5' },
+      { id: '2', qty: '10' },
+      { id: '3', qty: '15' },
+    ]);
   });
 
   test('a reader that stops early ends the reading', async () => {
@@ -176,7 +207,9 @@ describe('rows of a path', () => {
   });
 
   test('what is not there is an error, not an empty stream', async () => {
-    await expect(engine.read('b.csv').next()).rejects.toMatchObject({ fault: expect.stringMatching(/definition|input/) });
+    await expect(engine.read('b.csv').next()).rejects.toMatchObject({
+      fault: expect.stringMatching(/definition|input/),
+    });
   });
 });
 
@@ -187,5 +220,11 @@ test('the builder is typed by the schemas', () => {
   start.limitt(1);
   // @ts-expect-error `append` is the name of the mode
   start.write('a.csv', { mode: 'apend' });
-  expect(start.read('a.csv').limit(3).toJSON()).toEqual({ name: 'p', tasks: [{ op: 'read', path: 'a.csv' }, { op: 'limit', rows: 3 }] });
+  expect(start.read('a.csv').limit(3).toJSON()).toEqual({
+    name: 'p',
+    tasks: [
+      { op: 'read', path: 'a.csv' },
+      { op: 'limit', rows: 3 },
+    ],
+  });
 });

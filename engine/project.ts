@@ -1,0 +1,74 @@
+// The project: the nearest `pipewright.yaml` above a pipe, with what its pipes share.
+import { stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Project as ProjectFile } from '../schemas/generated/types.ts';
+import { checkConnectionExpressions } from './check/expressions.ts';
+import { checkPendingConnectors } from './check/references.ts';
+import type { ConnectionDefinition, ConnectionHome } from './connections.ts';
+import { type Diagnostic, sortDiagnostics } from './diagnostics.ts';
+import { loadFile, type Source } from './load.ts';
+import { createReporter } from './report.ts';
+import { isMap } from './validate/tasks.ts';
+import { validateProject } from './validate.ts';
+
+export const projectFileName = 'pipewright.yaml';
+
+/** A file with connections: a project's, or the user's own. */
+export interface ConnectionsFile {
+  /** As it was named, for messages. */
+  file: string;
+  /** Its folder, from the root. */
+  folder: string;
+  home: ConnectionHome;
+  /** Where credentials are kept, as the file says. */
+  credentials: ProjectFile['credentials'];
+  /** Mistakes of the whole file, or of the connections with these aliases. Sorted, errors and warnings. */
+  check(only?: ReadonlySet<string>): Promise<Diagnostic[]>;
+  line(number: number): string | undefined;
+}
+
+/** The nearest project file, in `folder` or above. */
+export async function findProject(folder: string): Promise<string | undefined> {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    const file = join(at, projectFileName);
+    if (await isFile(file)) return file;
+    if (dirname(at) === at) return undefined;
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Throws what keeps the file from being read; mistakes in it are for `check`. `home`: `project` or `user`. */
+export async function loadConnections(file: string, home: string, connectors: ReadonlySet<string>): Promise<ConnectionsFile> {
+  const { source, diagnostics, line } = await loadFile(file);
+  const folder = dirname(resolve(file));
+  // A file that someone has just made is no mistake.
+  const unreadable = diagnostics.filter(({ code }) => code !== 'FILE_EMPTY');
+  const value = source !== undefined && isMap(source.value) ? source.value : {};
+  const definitions = Object.entries(isMap(value.connections) ? value.connections : {}).filter(([, each]) => isMap(each));
+  return {
+    file,
+    folder,
+    line,
+    home: { home, connections: Object.fromEntries(definitions) as Record<string, ConnectionDefinition>, file, folder },
+    credentials: value.credentials as ProjectFile['credentials'],
+    check: async (only) => (source === undefined ? unreadable : await checkSource(source, connectors, only)),
+  };
+}
+
+async function checkSource(source: Source, connectors: ReadonlySet<string>, only: ReadonlySet<string> | undefined): Promise<Diagnostic[]> {
+  const reporter = createReporter(source);
+  await validateProject(reporter, { connectors, ...(only === undefined ? {} : { only }) });
+  if (isMap(source.value) && isMap(source.value.connections)) {
+    const looked = Object.entries(source.value.connections).filter(([alias]) => only?.has(alias) !== false);
+    checkPendingConnectors(reporter, Object.fromEntries(looked));
+    await checkConnectionExpressions(reporter, Object.fromEntries(looked));
+  }
+  return sortDiagnostics(reporter.diagnostics);
+}
