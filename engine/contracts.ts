@@ -147,6 +147,8 @@ export interface StoredCredential {
   fields: Credential;
   /** Changes with every put; for `ifVersion`. */
   version?: string;
+  /** The store it is in, in words, where there are several. */
+  store?: string;
 }
 
 // ---- Connectors ---------------------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ export function buildGraph(tasks: readonly GraphTask[], shapeOf: (op: string) =>
       consumers: [],
       stage: 0,
     };
-    if (task.from !== undefined) {
+    // A task that takes no stream may have a `from` of its own: the path that `copy` copies.
+    if (task.from !== undefined && takesStream(shape)) {
       for (const id of [task.from].flat()) {
         const at = byId.get(id);
         if (at !== undefined) node.inputs.push(at);

@@ -108,6 +108,8 @@ function tryPath({ reporter }: Checking, path: PathText): Path | undefined {
     return splitPath(path.text);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
+    // `file://${params.folder}/a.csv`: what follows the scheme is not known before the run.
+    if (!path.fixed && /^[a-z]+:\/*$/i.test(path.head)) return undefined;
     reporter.report({ code: 'PATH_INVALID', message: `${path.label}: ${error.message}`, pointer: path.pointer });
     return undefined;
   }

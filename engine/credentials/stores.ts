@@ -48,7 +48,8 @@ export function createStores(
         const found = await store.get(name, o);
         if (found === undefined) continue;
         for (const value of Object.values(found.fields)) context.learn?.(value.reveal());
-        return found.version === undefined ? found : { ...found, version: `${i}:${found.version}` };
+        const version = found.version === undefined ? {} : { version: `${i}:${found.version}` };
+        return { ...found, ...version, store: members[i]!.title };
       }
       return undefined;
     },

@@ -1,0 +1,167 @@
+// The credential of a connection: under which names it is kept, where it was found, and which of its fields have a value.
+import { resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { connectors } from '../schemas/generated/language.ts';
+import type { FoundConnection } from './connections.ts';
+import type { StoredCredential, Value } from './contracts.ts';
+import type { StoreChoice, StoreContext } from './credentials/index.ts';
+import { createStores, type CredentialStores } from './credentials/stores.ts';
+import { asFailure, Failure } from './errors.ts';
+import { compileValue } from './expressions.ts';
+import type { ConnectionsFile } from './project.ts';
+import { connectionScope, evaluateValue } from './scope.ts';
+
+/** The secret fields that a connection may have, by its connector's schema. */
+export function secretFieldsOf({ definition }: FoundConnection): readonly string[] {
+  return Object.hasOwn(connectors, definition.connector) ? connectors[definition.connector]!.secrets : [];
+}
+
+/** The secret fields that the definition itself gives, as text or by reference. */
+export function inlineSecrets(found: FoundConnection): string[] {
+  return secretFieldsOf(found).filter((field) => ![undefined, null].includes(found.definition[field] as null));
+}
+
+/**
+ * The names to ask the stores for, in order; none where nothing is to be asked for. A connection that gives secret
+ * fields itself has others in a store only if it says so by `credential`.
+ */
+export function credentialNames(found: FoundConnection, params: Record<string, Value> = {}): string[] {
+  const { definition, alias } = found;
+  if (secretFieldsOf(found).length === 0) return [];
+  if (definition.credential !== undefined) {
+    const where = `connection ${found.name} credential`;
+    return [String(evaluateValue(definition.credential as Value, connectionScope(params), where))];
+  }
+  if (inlineSecrets(found).length > 0) return [];
+  return [definition.eid, alias].filter((name) => name !== undefined);
+}
+
+/** What the stores have for a connection; undefined when there is nothing. */
+export async function storedCredential(
+  stores: CredentialStores,
+  found: FoundConnection,
+  { signal, params = {} }: { signal: AbortSignal; params?: Record<string, Value> },
+): Promise<StoredCredential | undefined> {
+  const fields = secretFieldsOf(found);
+  for (const name of credentialNames(found, params)) {
+    const stored = await stores.get(name, { signal, fields });
+    if (stored !== undefined) return stored;
+  }
+  return undefined;
+}
+
+export interface SecretState {
+  field: string;
+  configured: boolean;
+  /** Where its value is, in words; where it was looked for, when there is none. */
+  where: string;
+}
+
+/** Of each secret field, whether it has a value and where. Never the value. A store that cannot be asked says why. */
+export async function secretStates(
+  stores: CredentialStores,
+  found: FoundConnection,
+  o: { signal: AbortSignal; params?: Record<string, Value> },
+): Promise<SecretState[]> {
+  const inline = new Set(inlineSecrets(found));
+  let stored: StoredCredential | undefined;
+  let missing = '';
+  if (credentialNames(found, o.params).length > 0) {
+    missing = stores.where();
+    try {
+      stored = await storedCredential(stores, found, o);
+    } catch (error) {
+      if (o.signal.aborted || !(error instanceof Failure)) throw error;
+      missing = error.message;
+    }
+  }
+  return secretFieldsOf(found).map((field) => {
+    if (inline.has(field)) return { field, ...inlineState(found.definition[field]) };
+    const configured = stored?.fields[field] !== undefined;
+    return { field, configured, where: configured ? (stored!.store ?? 'a store') : missing };
+  });
+}
+
+/** A reference is shown as it is written; whether a variable is set can be told, the rest only when it is used. */
+function inlineState(value: unknown): Omit<SecretState, 'field'> {
+  if (typeof value !== 'string' || !value.includes('${')) return { configured: true, where: 'the definition itself' };
+  const variable = /\benv\.(\w+)/.exec(value)?.[1];
+  const configured = variable === undefined || Boolean(process.env[variable]);
+  return { configured, where: value };
+}
+
+export interface CredentialAccessOptions {
+  /** Wins over what the project says. */
+  choice?: StoreChoice | readonly StoreChoice[];
+  context: Omit<StoreContext, 'base'>;
+}
+
+/** The stores of each project, opened when they are first asked. */
+export interface CredentialAccess {
+  of(around: { project: ConnectionsFile | undefined; user: ConnectionsFile | undefined }): Promise<CredentialStores>;
+  close(): Promise<void>;
+}
+
+export function createCredentialAccess({ choice, context }: CredentialAccessOptions): CredentialAccess {
+  const opened = new Map<string, Promise<CredentialStores>>();
+
+  return {
+    of({ project, user }) {
+      const file = choice !== undefined ? undefined : [project, user].find((each) => each?.credentials !== undefined);
+      const key = file === undefined ? '' : JSON.stringify([file.folder, file.credentials]);
+      let stores = opened.get(key);
+      if (stores === undefined) {
+        stores = open(choice, context, file);
+        opened.set(key, stores);
+        stores.catch(() => opened.delete(key));
+      }
+      return stores;
+    },
+    async close() {
+      const all = await Promise.allSettled(opened.values());
+      opened.clear();
+      for (const each of all) if (each.status === 'fulfilled') await each.value.close();
+    },
+  };
+}
+
+async function open(
+  choice: CredentialAccessOptions['choice'],
+  context: Omit<StoreContext, 'base'>,
+  file: ConnectionsFile | undefined,
+): Promise<CredentialStores> {
+  if (file === undefined) return createStores(choice, context);
+  const options = await Promise.all([file.credentials].flat().map((each) => evaluated(each as Value, file, context)));
+  return createStores(options as StoreChoice[], { ...context, base: file.folder });
+}
+
+/** `${env.NAME}` and `${file("…")}` in a store's options. */
+async function evaluated(value: Value, { folder, file }: ConnectionsFile, { learn }: Omit<StoreContext, 'base'>): Promise<Value> {
+  const evaluate = compileValue(value, { where: `credentials of ${file}`, names: ['env', 'file'] });
+  if (evaluate === undefined) return value;
+  const texts = new Map<string, string>();
+  for (;;) {
+    let wanted: string | undefined;
+    try {
+      const scope = {
+        env: connectionScope({}).env!,
+        file: (path: string) => {
+          const text = texts.get(path);
+          if (text === undefined) wanted = path;
+          return text ?? '';
+        },
+      };
+      const result = evaluate(scope);
+      if (wanted === undefined) return result;
+    } catch (error) {
+      if (wanted === undefined) throw error;
+    }
+    try {
+      const text = (await readFile(resolve(folder, wanted), 'utf8')).replace(/\r?\n$/, '');
+      learn?.(text);
+      texts.set(wanted, text);
+    } catch (error) {
+      throw asFailure(error, resolve(folder, wanted));
+    }
+  }
+}
