@@ -92,6 +92,11 @@ export function eidOf({ alias, name, definition }: FoundConnection): string {
   return definition.eid ?? eidOfAlias(alias ?? name);
 }
 
+/** Under which key its status is remembered: an EID is the same everywhere, an alias only in its file. */
+export function statusKeyOf({ alias, name, definition, file }: FoundConnection): string {
+  return definition.eid ?? `${file ?? ''}#${alias ?? name}`;
+}
+
 /** As `find`, with CONNECTION_UNKNOWN or CONNECTION_DISABLED for what cannot be used. */
 export function requireConnection(lookup: ConnectionLookup, name: string): FoundConnection {
   const found = lookup.find(name);

@@ -1,15 +1,14 @@
 // The credential of a connection: under which names it is kept, where it was found, and which of its fields have a value.
-import { resolve } from 'node:path';
-import { readFile } from 'node:fs/promises';
 import { connectors } from '../schemas/generated/language.ts';
 import type { FoundConnection } from './connections.ts';
 import type { StoredCredential, Value } from './contracts.ts';
 import type { StoreChoice, StoreContext } from './credentials/index.ts';
 import { createStores, type CredentialStores } from './credentials/stores.ts';
-import { asFailure, Failure } from './errors.ts';
+import { Failure } from './errors.ts';
 import { compileValue } from './expressions.ts';
 import type { ConnectionsFile } from './project.ts';
 import { connectionScope, evaluateValue } from './scope.ts';
+import { evaluateWith, readSecretFile } from './secret-references.ts';
 
 /** The secret fields that a connection may have, by its connector's schema. */
 export function secretFieldsOf({ definition }: FoundConnection): readonly string[] {
@@ -131,37 +130,20 @@ async function open(
   file: ConnectionsFile | undefined,
 ): Promise<CredentialStores> {
   if (file === undefined) return createStores(choice, context);
-  const options = await Promise.all([file.credentials].flat().map((each) => evaluated(each as Value, file, context)));
+  const options = await Promise.all([file.credentials].flat().map((each) => evaluated(each as Value, file, context.learn)));
   return createStores(options as StoreChoice[], { ...context, base: file.folder });
 }
 
 /** `${env.NAME}` and `${file("…")}` in a store's options. */
-async function evaluated(value: Value, { folder, file }: ConnectionsFile, { learn }: Omit<StoreContext, 'base'>): Promise<Value> {
-  const evaluate = compileValue(value, { where: `credentials of ${file}`, names: ['env', 'file'] });
+async function evaluated(value: Value, { folder, file }: ConnectionsFile, learn: StoreContext['learn']): Promise<Value> {
+  const where = `credentials of ${file}`;
+  const evaluate = compileValue(value, { where, names: ['env', 'file'] });
   if (evaluate === undefined) return value;
-  const texts = new Map<string, string>();
-  for (;;) {
-    let wanted: string | undefined;
-    try {
-      const scope = {
-        env: connectionScope({}).env!,
-        file: (path: string) => {
-          const text = texts.get(path);
-          if (text === undefined) wanted = path;
-          return text ?? '';
-        },
-      };
-      const result = evaluate(scope);
-      if (wanted === undefined) return result;
-    } catch (error) {
-      if (wanted === undefined) throw error;
-    }
-    try {
-      const text = (await readFile(resolve(folder, wanted), 'utf8')).replace(/\r?\n$/, '');
+  return evaluateWith(evaluate, connectionScope({}), {
+    async file(path) {
+      const text = await readSecretFile(path, folder, where);
       learn?.(text);
-      texts.set(wanted, text);
-    } catch (error) {
-      throw asFailure(error, resolve(folder, wanted));
-    }
-  }
+      return text;
+    },
+  });
 }

@@ -85,7 +85,7 @@ const catalogue = {
   },
   CREDENTIAL_TOO_LARGE: { fault: 'connection', message: 'the credential "{name}" has {bytes} bytes and {store} takes {limit}; keep it in the `file` store' },
   SECRET_MISSING: { fault: 'connection', message: 'secret("{name}") is not in {stores}{hint}' },
-  SECRET_UNREADABLE: { fault: 'connection', message: '{connection}: file("{path}") {reason}' },
+  SECRET_UNREADABLE: { fault: 'connection', message: '{owner}: file("{path}") {reason}' },
   STORE_UNKNOWN: { fault: 'definition', message: 'there is no credential store "{name}"; the stores are {known}' },
   STORE_OPTION_INVALID: { fault: 'definition', message: 'the credential store {store}: {reason}' },
   STORE_READ_ONLY: { fault: 'connection', message: 'nothing can be kept in {stores}; name a store that can be written, such as `credentials: file`' },

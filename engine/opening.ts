@@ -11,7 +11,7 @@ import { evaluateField } from './secret-references.ts';
 export interface Services {
   redactor: Redactor;
   /** The stored secret fields of a connection. */
-  credential(found: FoundConnection, signal: AbortSignal): Promise<Credential>;
+  credential(found: FoundConnection, o: { params: Record<string, Value>; signal: AbortSignal }): Promise<Credential>;
   /** What `secret("name")` stands for. */
   secret(name: string, signal: AbortSignal): Promise<string>;
   /** Keeps a connection that a run has made, its secrets in a store. */
@@ -49,7 +49,7 @@ export async function openFound(found: FoundConnection, options: OpeningOptions)
     connector,
     secretFields: connectors[connector.name]?.secrets ?? [],
     evaluate: (value, field) => evaluateField(found, field, value, references),
-    stored: () => services.credential(found, signal),
+    stored: () => services.credential(found, { params, signal }),
     learn,
     log,
     retry,

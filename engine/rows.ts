@@ -44,7 +44,13 @@ async function* runSteps({ source, steps }: Fused): AsyncGenerator<Batch> {
   const counts = new Array<number>(steps.length).fill(0);
   const at = new Int32Array(2);
   let before = 0;
-  if (steps.some(({ step }) => step.done?.() === true)) return;
+  if (steps.some(({ step }) => step.done?.() === true)) {
+    const unread = source.batches[Symbol.asyncIterator]();
+    // A generator that was never started lets nothing go, and the other readers of what it reads from would wait for it.
+    await unread.next();
+    await unread.return?.();
+    return;
+  }
   for await (const batch of source.batches) {
     const out: Row[] = [];
     try {

@@ -5,7 +5,7 @@ import { configScope, connectors, secretScope } from '../schemas/generated/langu
 import type { FoundConnection } from './connections.ts';
 import type { Value } from './contracts.ts';
 import { Failure, failure } from './errors.ts';
-import { compileValue, type ExpressionScope } from './expressions.ts';
+import { compileValue, type Evaluate, type ExpressionScope } from './expressions.ts';
 import { connectionScope } from './scope.ts';
 import { placeAt } from './validate/fields.ts';
 
@@ -34,44 +34,54 @@ export async function evaluateField(found: FoundConnection, field: string, value
   if (secretive) learnFrom(value, field, info.secret === true, parts.learn);
   if (evaluate === undefined) return info.path === undefined ? value : absolute(value, folder);
 
+  const learned = async (text: Promise<string>) => {
+    parts.learn(await text);
+    return text;
+  };
+  const look = {
+    secret: (name: string) => learned(parts.secret(name)),
+    file: (path: string) => learned(readSecretFile(path, folder, `connection ${found.name}`)),
+  };
+  try {
+    const result = await evaluateWith(evaluate, connectionScope(parts.params), secretive ? look : {});
+    return info.path === undefined ? result : absolute(result, folder);
+  } catch (error) {
+    throw aboutConnection(error, found, field, info.secret === true);
+  }
+}
+
+type Look = Partial<Record<'secret' | 'file', (name: string) => Promise<string>>>;
+
+/** Evaluates with functions whose results must be waited for: what is needed shows on the way, one more each round. */
+export async function evaluateWith(evaluate: Evaluate, scope: ExpressionScope, look: Look): Promise<Value> {
   const known = new Map<string, string>();
+  let wanted: { kind: 'secret' | 'file'; name: string } | undefined;
   const reference = (kind: 'secret' | 'file') => (name: string) => {
-    const key = `${kind} ${name}`;
-    const text = known.get(key);
-    if (text !== undefined) return text;
-    wanted = { kind, name, key };
-    throw failure('SECRET_MISSING', { name, stores: 'memory' });
+    const text = known.get(`${kind} ${name}`);
+    if (text === undefined) wanted ??= { kind, name };
+    return text ?? '';
   };
-  const scope: ExpressionScope = {
-    ...connectionScope(parts.params),
-    ...(secretive ? { secret: reference('secret'), file: reference('file') } : {}),
-  };
-  let wanted: { kind: 'secret' | 'file'; name: string; key: string } | undefined;
-  // What is needed shows while evaluating: each round finds one more.
+  const functions = Object.fromEntries(Object.keys(look).map((kind) => [kind, reference(kind as 'secret' | 'file')]));
   for (;;) {
     wanted = undefined;
     let result: Value = null;
-    let failed: unknown;
+    let failed: { error: unknown } | undefined;
     try {
-      result = evaluate(scope);
+      result = evaluate({ ...scope, ...functions });
     } catch (error) {
-      failed = error;
+      failed = { error };
     }
-    const { kind, name, key } = (wanted ?? {}) as { kind?: 'secret' | 'file'; name: string; key: string };
-    if (kind === undefined) {
-      if (failed !== undefined) throw aboutConnection(failed, found, field, info.secret === true);
-      return info.path === undefined ? result : absolute(result, folder);
-    }
-    const text = kind === 'secret' ? await parts.secret(name) : await readSecretFile(name, folder, found.name);
-    parts.learn(text);
-    known.set(key, text);
+    const next = wanted as { kind: 'secret' | 'file'; name: string } | undefined;
+    if (next !== undefined) known.set(`${next.kind} ${next.name}`, await look[next.kind]!(next.name));
+    else if (failed !== undefined) throw failed.error;
+    else return result;
   }
 }
 
 /** A file's text without the line end at its end, as editors and `docker secret` leave it. */
-async function readSecretFile(path: string, folder: string, connection: string): Promise<string> {
+export async function readSecretFile(path: string, folder: string, owner: string): Promise<string> {
   const unreadable = (reason: string, cause?: unknown) =>
-    failure('SECRET_UNREADABLE', { connection, path, reason }, cause === undefined ? {} : { cause });
+    failure('SECRET_UNREADABLE', { owner, path, reason }, cause === undefined ? {} : { cause });
   try {
     const bytes = await readFile(resolve(folder, path.replace(/^file:\/\//, '')));
     if (bytes.length > mostBytes) throw unreadable('is larger than 1 MiB');

@@ -53,7 +53,8 @@ export function renamedFor(file: FileItem, format: FormatChoice): string {
   const had = plain.slice(dot + 1).toLowerCase();
   // Only what is an extension goes: `orders.2026` is a name.
   const isKnown = dot > 0 && Object.values(formats).some((entry) => entry.extensions.includes(had));
-  const compression = typeof format === "object" && "compression" in format ? compressionExtensions.get(format.compression) : undefined;
+  const compression =
+    typeof format === 'object' && 'compression' in format ? compressionExtensions.get(format.compression) : undefined;
   return `${isKnown ? plain.slice(0, dot) : plain}.${extensions[0] ?? 'txt'}${compression ?? ''}`;
 }
 

@@ -5,8 +5,6 @@ import { type Cast, type CastOptions, shown } from './cast.ts';
 import { toDecimal, toDouble, toInteger } from './numbers.ts';
 import { toTime } from './times.ts';
 
-export type { Cast, CastOptions } from './cast.ts';
-
 export function castTo(type: ColumnType, options: CastOptions): Cast {
   switch (type) {
     case 'integer':

@@ -2,7 +2,8 @@
 import type { Column, ColumnType, Row, RowTask, TaskContext, Value } from '../../engine/contracts.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import type { CastTask } from '../../schemas/generated/types.ts';
-import { type Cast, castTo } from '../cast/index.ts';
+import type { Cast } from '../cast/cast.ts';
+import { castTo } from '../cast/index.ts';
 import { placeOf, requireColumns, watchMissing } from '../columns.ts';
 
 export const cast: RowTask<CastTask> = {

@@ -15,9 +15,10 @@ export const echo: Task<EchoTask> = {
   },
 };
 
-/** What is not read on holds up the other readers of the same source. */
+/** What is not read on holds up the other readers of the same source. A generator must be started to be ended. */
 async function closed(input: Stream): Promise<void> {
   const iterator = (input.kind === 'rows' ? input.batches : input.files)[Symbol.asyncIterator]();
+  await iterator.next();
   await iterator.return?.();
 }
 

@@ -8,7 +8,6 @@ export const exit: Task<ExitTask> = {
   yields: 'nothing',
 
   async run(_, { message }, context) {
-    if (message !== undefined) context.log.info(message);
     return context.exit(message);
   },
 };

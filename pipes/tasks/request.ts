@@ -47,14 +47,10 @@ function encoded(form: Record<string, unknown>): string {
 
 function answer({ url, headers, body }: Response): FileItem {
   const modified = Date.parse(headers['last-modified'] ?? '');
-  const encoding = headers['content-encoding'];
-  const size = encoding === undefined ? Number(headers['content-length'] ?? Number.NaN) : Number.NaN;
   return {
     name: nameOf(url),
     path: url,
     contentType: headers['content-type'] ?? 'application/octet-stream',
-    ...(encoding === undefined ? {} : { contentEncoding: encoding }),
-    ...(Number.isNaN(size) ? {} : { size }),
     ...(Number.isNaN(modified) ? {} : { modified: new Date(modified).toISOString() }),
     once: true,
     open: () => body,
@@ -62,6 +58,11 @@ function answer({ url, headers, body }: Response): FileItem {
 }
 
 function nameOf(url: string): string {
-  const last = new URL(url).pathname.split('/').at(-1);
-  return last === undefined || last === '' ? 'response' : decodeURIComponent(last);
+  const last = new URL(url).pathname.split('/').at(-1)!;
+  if (last === '') return 'response';
+  try {
+    return decodeURIComponent(last);
+  } catch {
+    return last;
+  }
 }

@@ -6,27 +6,31 @@ import { createChannel } from '../../pipes/channel.ts';
 
 it('hands over all values in order, and makes the giver wait', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.integer(), { maxLength: 20 }), fc.array(fc.nat(3), { minLength: 1 }), async (values, pace) => {
-      const channel = createChannel<number>(new AbortController().signal);
-      let given = 0;
-      const give = async () => {
-        for (const value of values) {
-          await channel.put(value);
-          given += 1;
-        }
-        channel.close();
-      };
-      const taken: number[] = [];
-      const take = async () => {
-        for await (const value of channel.values) {
-          expect(given).toBeLessThanOrEqual(taken.length + 1);
-          taken.push(value);
-          for (let turn = pace[taken.length % pace.length]!; turn > 0; turn--) await Promise.resolve();
-        }
-      };
-      await Promise.all([give(), take()]);
-      expect(taken).toEqual(values);
-    }),
+    fc.asyncProperty(
+      fc.array(fc.integer(), { maxLength: 20 }),
+      fc.array(fc.nat(3), { minLength: 1 }),
+      async (values, pace) => {
+        const channel = createChannel<number>(new AbortController().signal);
+        let given = 0;
+        const give = async () => {
+          for (const value of values) {
+            await channel.put(value);
+            given += 1;
+          }
+          channel.close();
+        };
+        const taken: number[] = [];
+        const take = async () => {
+          for await (const value of channel.values) {
+            expect(given).toBeLessThanOrEqual(taken.length + 1);
+            taken.push(value);
+            for (let turn = pace[taken.length % pace.length]!; turn > 0; turn--) await Promise.resolve();
+          }
+        };
+        await Promise.all([give(), take()]);
+        expect(taken).toEqual(values);
+      },
+    ),
   );
 });
 

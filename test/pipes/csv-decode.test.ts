@@ -316,6 +316,23 @@ describe('types', () => {
     expect((await read(text, { infer: true }))[1]).toMatchObject({ b: false, i: -20, d: '2', f: 0.5, zip: '99999' });
   });
 
+  test('infer takes only what would be written the same again for a number', async () => {
+    const types = {
+      integer: ['0', '-7', '123456789012345678'],
+      decimal: ['-0', '0.50', '-12.0', '1234567890123456789'],
+    };
+    const others = ['007', '+1', '1.', '.5', '00.5', '-', '1 ', ' 1', '0x1', '1,5', '--1', '1.2.3'];
+    const inferred = async (value: string) =>
+      (await open(`a;b\n${value};x\n`, { infer: true, delimiter: ';' })).columns![0]!;
+    for (const [type, values] of Object.entries(types)) {
+      for (const value of values) expect([value, (await inferred(value)).type]).toEqual([value, type]);
+    }
+    for (const value of ['1e5', '-1.5E-10', '0e0']) expect((await inferred(value)).type).toBe('double');
+    for (const value of ['true', 'FALSE']) expect((await inferred(value)).type).toBe('boolean');
+    for (const value of [...others, 't', '1e', 'yes', 'true '])
+      expect([value, (await inferred(value)).type]).toEqual([value, 'text']);
+  });
+
   test('infer leaves the columns alone whose type is said', async () => {
     expect(await types('a,b\n1,2\n', { infer: true, columns: { a: 'text' } })).toEqual({ a: 'text', b: 'integer' });
   });

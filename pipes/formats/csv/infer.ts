@@ -23,7 +23,8 @@ export function inferTypes(columns: readonly Column[], rows: readonly Row[]): Co
 
 /** As `parser`, for a column whose type was inferred: takes only what `inferTypes` would, and says what to do else. */
 export function inferredParser(type: ColumnType, name: string): Parse {
-  const parse = parser(type);
+  // A canonical decimal is one already.
+  const parse = parser(type === 'decimal' ? 'text' : type);
   return (text) => {
     if (isCanonical(type, text)) {
       try {
@@ -47,13 +48,6 @@ const inferable = [
   'uuid',
 ] as const;
 
-const patterns: Partial<Record<ColumnType, RegExp>> = {
-  boolean: /^(?:true|false)$/i,
-  integer: /^(?:0|-?[1-9]\d{0,17})$/,
-  decimal: /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/,
-  double: /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/,
-};
-
 function widens(type: ColumnType, other: ColumnType): boolean {
   return type === 'integer' || (type === 'decimal' && other === 'double');
 }
@@ -69,6 +63,38 @@ function fits(type: ColumnType, text: string): boolean {
 }
 
 function isCanonical(type: ColumnType, text: string): boolean {
-  const pattern = patterns[type];
-  return pattern === undefined ? text === text.trim() : pattern.test(text);
+  switch (type) {
+    case 'boolean':
+      return text.length > 3 && !hasOuterSpace(text);
+    case 'integer':
+      // 18 digits fit an int64 whatever they are.
+      return isPlainNumber(text, false) && text.length <= 18 && text !== '-0';
+    case 'decimal':
+      return isPlainNumber(text, true);
+    case 'double':
+      return isPlainNumber(text.replace(/[eE][+-]?\d+$/, ''), true);
+    default:
+      return !hasOuterSpace(text);
+  }
+}
+
+function hasOuterSpace(text: string): boolean {
+  return text.charCodeAt(0) <= 0x20 || text.charCodeAt(text.length - 1) <= 0x20;
+}
+
+/** Digits, maybe after a minus, the first of several not 0; maybe a point with digits on both sides. */
+function isPlainNumber(text: string, withPoint: boolean): boolean {
+  const start = text.charCodeAt(0) === 0x2d ? 1 : 0;
+  const end = digitsEnd(text, start);
+  if (end === start || (text.charCodeAt(start) === 0x30 && end > start + 1)) return false;
+  if (end === text.length) return true;
+  if (!withPoint || text.charCodeAt(end) !== 0x2e || end + 1 === text.length) return false;
+  return digitsEnd(text, end + 1) === text.length;
+}
+
+/** Where the digits from `start` on end. */
+function digitsEnd(text: string, start: number): number {
+  let at = start;
+  while (at < text.length && text.charCodeAt(at) >= 0x30 && text.charCodeAt(at) <= 0x39) at++;
+  return at;
 }

@@ -24,14 +24,16 @@ import { failure } from '../../../engine/errors.ts';
 import { createEvents } from '../../../engine/events.ts';
 import { addStep } from '../../../engine/rows.ts';
 import { outerScope } from '../../../engine/scope.ts';
-import { createTargets } from '../../../engine/targets.ts';
+import { createTargets, type Targets } from '../../../engine/targets.ts';
 import { createTaskContext } from '../../../engine/task-context.ts';
 import { formats } from '../../../pipes/formats/index.ts';
 import { tasks } from '../../../pipes/index.ts';
 
 const folders: string[] = [];
+const opened: Targets[] = [];
 
-afterEach(() => {
+afterEach(async () => {
+  for (const targets of opened.splice(0)) await targets.close();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -161,6 +163,7 @@ function createBench(op: string, setting: Setting) {
       return { connector, connection };
     },
   });
+  opened.push(targets);
   const context: TaskContext = createTaskContext({
     task: task as never,
     signal,
@@ -197,7 +200,6 @@ function createBench(op: string, setting: Setting) {
     async drained() {
       await Promise.all(pieces);
       await Promise.all(works);
-      await targets.close();
     },
   };
 }

@@ -31,7 +31,7 @@ describe('echo', () => {
       { id: 1, rate: 1, tags: ['x'], any: 1, ok: null },
       { id: 2, rate: 1.5, tags: null, any: 'a', ok: true },
     ]);
-    expect((await input.batches[Symbol.asyncIterator]().next()).done).toBe(true);
+    expect(input.closed).toBe(true);
     expect(await collect((await run('echo', { rows: [] })).output)).toEqual([]);
   });
 });

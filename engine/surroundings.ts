@@ -1,0 +1,85 @@
+// What is around the pipes of one engine: the homes of connections, the credential stores, what is remembered, the redactor.
+import { resolve } from 'node:path';
+import { saveConnection } from './connection-changes.ts';
+import { createStatusStore, type StatusStore } from './connection-status.ts';
+import { type FoundConnection, statusKeyOf } from './connections.ts';
+import type { Credential } from './contracts.ts';
+import { type CredentialAccessOptions, createCredentialAccess, storedCredential } from './credential-lookup.ts';
+import { userFolder } from './credentials/folder.ts';
+import type { StoreContext } from './credentials/index.ts';
+import { referencedSecret } from './credentials/reference.ts';
+import type { CredentialStores } from './credentials/stores.ts';
+import { createHomes, type Homes } from './homes.ts';
+import type { Services } from './opening.ts';
+import type { Parts } from './parts.ts';
+import { createRedactor, type Redactor } from './redact.ts';
+import { stateFolder } from './state-folder.ts';
+
+export interface SurroundingsOptions {
+  /** Relative local paths of definitions that are not files start here; the current folder unless told. */
+  folder?: string;
+  /** Where credentials are kept: a store's name, a store with options, an object that is one, or several in order. Wins over `pipewright.yaml`. */
+  credentials?: CredentialAccessOptions['choice'];
+  /** In place of the user's folders for configuration and for state. */
+  configFolder?: string;
+  stateFolder?: string;
+  /** Asks for the passphrase of the credentials file. */
+  askPassphrase?: StoreContext['ask'];
+  /** Told what the user should know: where credentials are kept. */
+  notice?: (text: string) => void;
+  /** Takes secrets out of what leaves the engine; one of its own, unless told. */
+  redactor?: Redactor;
+}
+
+export interface Surroundings {
+  parts: Parts;
+  folder: string;
+  configFolder: string;
+  redactor: Redactor;
+  status: StatusStore;
+  /** What is around a folder. */
+  around(folder: string): Promise<Homes>;
+  stores(around: Homes): Promise<CredentialStores>;
+  services(around: Homes): Services;
+  close(): Promise<void>;
+}
+
+export function createSurroundings(parts: Parts, options: SurroundingsOptions): Surroundings {
+  const { redactor = createRedactor(), configFolder = userFolder(), notice } = options;
+  const status = createStatusStore(options.stateFolder ?? stateFolder());
+  const context: StoreContext = {
+    folder: configFolder,
+    learn: (secret) => redactor.add(secret),
+    ...(notice === undefined ? {} : { notice }),
+    ...(options.askPassphrase === undefined ? {} : { ask: options.askPassphrase }),
+  };
+  const access = createCredentialAccess({
+    context,
+    ...(options.credentials === undefined ? {} : { choice: options.credentials }),
+  });
+  const around = createHomes({ configFolder, connectors: new Set(Object.keys(parts.connectors)) });
+
+  const surroundings: Surroundings = {
+    parts,
+    folder: resolve(options.folder ?? '.'),
+    configFolder,
+    redactor,
+    status,
+    around,
+    stores: (homes) => access.of(homes),
+    services: (homes) => ({
+      redactor,
+      async credential(found: FoundConnection, o): Promise<Credential> {
+        return (await storedCredential(await access.of(homes), found, o))?.fields ?? {};
+      },
+      async secret(name, signal) {
+        const stores = await access.of(homes);
+        return (await referencedSecret(stores, name, stores.where(), { signal })).reveal();
+      },
+      save: (found, o) => saveConnection(surroundings, homes, found, o),
+      used: (found) => status.used(found.filter(({ file }) => file !== undefined).map(statusKeyOf), { signal: AbortSignal.timeout(5000) }),
+    }),
+    close: () => access.close(),
+  };
+  return surroundings;
+}
