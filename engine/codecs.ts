@@ -40,10 +40,14 @@ export function createCodecs(formats: FormatRegistry, signal: AbortSignal): Code
       if (reading?.columns !== undefined || reading?.fileColumn !== undefined || reading?.modifiedColumn !== undefined)
         return false;
       const target = formatName({ path }, format, formats);
-      if (target === undefined) return true;
+      const sameCompression = isDeepStrictEqual(
+        compressionOf(file),
+        chosenCompression(format) ?? compressionOf({ path }),
+      );
+      if (target === undefined) return sameCompression;
       const source = formatName(file, reading?.format, formats);
       if (source !== target || !isDeepStrictEqual(optionsOf(reading?.format), optionsOf(format))) return false;
-      return isDeepStrictEqual(compressionOf(file), compressionOf({ path }));
+      return sameCompression;
     },
 
     encode(rows, path, choice, continued) {
@@ -151,7 +155,11 @@ async function sequence(stream: FileStream, decode: Decode, reading: Reading): P
         yield* withExtras(first, firstFile, reading);
         for (let next = second ?? (await files.next()); next.done !== true; next = await files.next()) {
           const rows = await decode(next.value);
-          refuseOtherColumns(first, firstFile, rows, next.value);
+          const difference = columnsDiffer(first, rows);
+          if (difference !== undefined) {
+            await closeUnread(rows);
+            throw failure('COLUMNS_DIFFER', { path: next.value.path, first: firstFile.path, difference });
+          }
           yield* withExtras(rows, next.value, reading);
         }
       } finally {
@@ -215,22 +223,17 @@ async function closeUnread(rows: RowStream): Promise<void> {
   await iterator.return?.();
 }
 
-function refuseOtherColumns(first: RowStream, firstFile: FileItem, rows: RowStream, file: FileItem): void {
-  if (first.columns === undefined || rows.columns === undefined) return;
+/** In words, or undefined where the columns have the same names or are not known. */
+function columnsDiffer(first: RowStream, rows: RowStream): string | undefined {
+  if (first.columns === undefined || rows.columns === undefined) return undefined;
   const had = new Set(first.columns.map(({ name }) => name));
   const has = new Set(rows.columns.map(({ name }) => name));
   const added = [...has].filter((name) => !had.has(name));
   const gone = [...had].filter((name) => !has.has(name));
-  if (added.length === 0 && gone.length === 0) return;
-  const parts = [
-    gone.length > 0 ? `without ${gone.join(', ')}` : '',
-    added.length > 0 ? `with ${added.join(', ')} as well` : '',
-  ];
-  throw failure('COLUMNS_DIFFER', {
-    path: file.path,
-    first: firstFile.path,
-    difference: parts.filter(Boolean).join(' and '),
-  });
+  if (added.length === 0 && gone.length === 0) return undefined;
+  const without = gone.length > 0 ? `without ${gone.join(', ')}` : '';
+  const besides = added.length > 0 ? `with ${added.join(', ')} as well` : '';
+  return [without, besides].filter(Boolean).join(' and ');
 }
 
 function hasExtras(reading: Reading): boolean {

@@ -1,6 +1,14 @@
 // Adding and changing saved connections: the definition into its file, the secrets into a credential store.
 import { connectors } from '../schemas/generated/language.ts';
-import { editHome, fileOf, findSaved, keyOf, refuseTaken, type SavedHome, validateDefinition } from './connection-places.ts';
+import {
+  editHome,
+  fileOf,
+  findSaved,
+  keyOf,
+  refuseTaken,
+  type SavedHome,
+  validateDefinition,
+} from './connection-places.ts';
 import { type ConnectionDefinition, type FoundConnection, isOwnField, statusKeyOf } from './connections.ts';
 import type { Credential, Value } from './contracts.ts';
 import { credentialNames, inlineSecrets, storedCredential } from './credential-lookup.ts';
@@ -37,7 +45,11 @@ export interface Changed {
 }
 
 /** Saves a connection with an EID of its own. */
-export async function addConnection(surroundings: Surroundings, added: NewConnection, signal: AbortSignal): Promise<Changed> {
+export async function addConnection(
+  surroundings: Surroundings,
+  added: NewConnection,
+  signal: AbortSignal,
+): Promise<Changed> {
   const { connector, alias, home = 'user' } = added;
   const homes = await surroundings.around(surroundings.folder);
   const { fields, secrets } = splitSecrets(connector, added.fields ?? {}, added.secrets ?? {});
@@ -74,20 +86,33 @@ export async function addConnection(surroundings: Surroundings, added: NewConnec
 }
 
 /** Changes fields of a saved connection. Its status is unverified from then on where they matter. */
-export async function editConnection(surroundings: Surroundings, name: string, edit: ConnectionEdit, signal: AbortSignal): Promise<Changed> {
+export async function editConnection(
+  surroundings: Surroundings,
+  name: string,
+  edit: ConnectionEdit,
+  signal: AbortSignal,
+): Promise<Changed> {
   const { homes, found: before } = await findSaved(surroundings, name);
   const { fields, secrets } = splitSecrets(before.definition.connector, edit.set ?? {}, edit.secrets ?? {});
   for (const fixed of ['connector', 'eid']) {
-    if (Object.hasOwn(fields, fixed)) throw failure('CONNECTION_INVALID', { reason: `the ${fixed} of a connection stays as it is; add another connection` });
+    if (Object.hasOwn(fields, fixed))
+      throw failure('CONNECTION_INVALID', {
+        reason: `the ${fixed} of a connection stays as it is; add another connection`,
+      });
   }
   const found = { ...before, definition: { ...before.definition, ...fields } };
   // A text in the file would win over the one in the store.
   for (const field of [...(edit.unset ?? []), ...Object.keys(secrets)]) delete found.definition[field];
   const changesSecrets = Object.keys(secrets).length > 0;
-  if (changesSecrets && found.definition.eid === undefined && found.definition.credential === undefined) found.definition.eid = newEid();
+  if (changesSecrets && found.definition.eid === undefined && found.definition.credential === undefined)
+    found.definition.eid = newEid();
   markMixed(found, secrets);
   await validateDefinition(surroundings, keyOf(found), found.definition);
-  const keptIn = await keepSecrets(surroundings, homes, found, { secrets, ...(edit.unset === undefined ? {} : { unset: edit.unset }), signal });
+  const keptIn = await keepSecrets(surroundings, homes, found, {
+    secrets,
+    ...(edit.unset === undefined ? {} : { unset: edit.unset }),
+    signal,
+  });
   await writeDifference(surroundings, homes, before, found, signal);
   await touch(surroundings, before, found, changesSecrets, signal);
   return { found, keptIn };
@@ -115,16 +140,27 @@ export async function saveConnection(
   for (const [field, value] of Object.entries(definition)) {
     if (field === 'connector' || field === 'eid') continue;
     // Later there are no params of this run: what is saved is what they came to.
-    if (secretFields.includes(field)) secrets[field] = String(await evaluateField(made, field, value as Value, references));
-    else fields[field] = isOwnField(field) && !isReference(value) ? await evaluateField(made, field, value as Value, references) : value;
+    if (secretFields.includes(field))
+      secrets[field] = String(await evaluateField(made, field, value as Value, references));
+    else
+      fields[field] =
+        isOwnField(field) && !isReference(value) ? await evaluateField(made, field, value as Value, references) : value;
   }
   const before = homes.user?.home.connections[alias!];
   if (before === undefined) {
-    await addConnection(surroundings, { connector: definition.connector, ...(alias === undefined ? {} : { alias }), fields, secrets }, signal);
+    await addConnection(
+      surroundings,
+      { connector: definition.connector, ...(alias === undefined ? {} : { alias }), fields, secrets },
+      signal,
+    );
     return;
   }
   const eid = before.eid ?? newEid();
-  const found: FoundConnection = { ...made, home: 'user', definition: { connector: definition.connector, eid, ...fields } };
+  const found: FoundConnection = {
+    ...made,
+    home: 'user',
+    definition: { connector: definition.connector, eid, ...fields },
+  };
   await validateDefinition(surroundings, alias!, found.definition);
   await keepSecrets(surroundings, homes, found, { secrets, signal });
   await editHome(surroundings, homes, 'user', (editor) => editor.put(alias!, found.definition), signal);
@@ -137,7 +173,11 @@ function isReference(value: unknown): boolean {
 }
 
 /** Moves the secret texts of a connection from its file into a store. Gives the fields that were moved. */
-export async function secureConnection(surroundings: Surroundings, name: string, signal: AbortSignal): Promise<Changed & { moved: string[] }> {
+export async function secureConnection(
+  surroundings: Surroundings,
+  name: string,
+  signal: AbortSignal,
+): Promise<Changed & { moved: string[] }> {
   const { found } = await findSaved(surroundings, name);
   const texts = inlineSecrets(found).filter((field) => isPlainText(found.definition[field]));
   const secrets = Object.fromEntries(texts.map((field) => [field, String(found.definition[field])]));
@@ -150,7 +190,11 @@ export function isPlainText(value: unknown): boolean {
 }
 
 /** Secret fields apart from the others. A reference stays where it is. */
-function splitSecrets(connector: string, set: Readonly<Record<string, unknown>>, given: Readonly<Record<string, string>>) {
+function splitSecrets(
+  connector: string,
+  set: Readonly<Record<string, unknown>>,
+  given: Readonly<Record<string, string>>,
+) {
   const known = Object.hasOwn(connectors, connector) ? connectors[connector]!.secrets : [];
   const fields: Record<string, unknown> = {};
   const secrets: Record<string, string> = {};
@@ -171,7 +215,8 @@ function splitSecrets(connector: string, set: Readonly<Record<string, unknown>>,
 /** With some secrets in the definition and others in a store, the definition says that there are such. */
 function markMixed(found: FoundConnection, secrets: Readonly<Record<string, string>>): void {
   const { definition } = found;
-  if (Object.keys(secrets).length > 0 && definition.credential === undefined && inlineSecrets(found).length > 0) definition.credential = definition.eid!;
+  if (Object.keys(secrets).length > 0 && definition.credential === undefined && inlineSecrets(found).length > 0)
+    definition.credential = definition.eid!;
 }
 
 interface Keeping {
@@ -181,7 +226,12 @@ interface Keeping {
 }
 
 /** Puts secrets beside those that are kept already. Gives where, in words. */
-async function keepSecrets(surroundings: Surroundings, homes: Homes, found: FoundConnection, { secrets, unset = [], signal }: Keeping): Promise<string | undefined> {
+async function keepSecrets(
+  surroundings: Surroundings,
+  homes: Homes,
+  found: FoundConnection,
+  { secrets, unset = [], signal }: Keeping,
+): Promise<string | undefined> {
   for (const value of Object.values(secrets)) surroundings.redactor.add(value);
   const [name] = credentialNames(found);
   const wanted = Object.keys(secrets).length > 0;
@@ -199,9 +249,17 @@ async function keepSecrets(surroundings: Surroundings, homes: Homes, found: Foun
   return wanted ? ((await stores.get(name, { signal }))?.store ?? stores.where()) : undefined;
 }
 
-async function writeDifference(surroundings: Surroundings, homes: Homes, before: FoundConnection, after: FoundConnection, signal: AbortSignal): Promise<void> {
+async function writeDifference(
+  surroundings: Surroundings,
+  homes: Homes,
+  before: FoundConnection,
+  after: FoundConnection,
+  signal: AbortSignal,
+): Promise<void> {
   const fields = new Set([...Object.keys(before.definition), ...Object.keys(after.definition)]);
-  const changed = [...fields].filter((field) => JSON.stringify(before.definition[field]) !== JSON.stringify(after.definition[field]));
+  const changed = [...fields].filter(
+    (field) => JSON.stringify(before.definition[field]) !== JSON.stringify(after.definition[field]),
+  );
   if (changed.length === 0) return;
   await editHome(
     surroundings,
@@ -215,7 +273,13 @@ async function writeDifference(surroundings: Surroundings, homes: Homes, before:
 }
 
 /** Remembers the change; what was verified before is unverified where it may have mattered. */
-export async function touch(surroundings: Surroundings, before: FoundConnection, after: FoundConnection, unverify: boolean, signal: AbortSignal): Promise<void> {
+export async function touch(
+  surroundings: Surroundings,
+  before: FoundConnection,
+  after: FoundConnection,
+  unverify: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const [from, to] = [statusKeyOf(before), statusKeyOf(after)];
   const record = surroundings.status.read()[from];
   const { digest, ...rest } = record ?? {};

@@ -57,7 +57,11 @@ function read(yaml: Yaml, text: string, path: string): Document {
   const [error] = document.errors;
   if (error !== undefined) {
     const line = error.linePos?.[0].line;
-    throw failure('CONNECTIONS_UNREADABLE', { path, ...(line === undefined ? {} : { line }), reason: firstLine(error.message) });
+    throw failure('CONNECTIONS_UNREADABLE', {
+      path,
+      ...(line === undefined ? {} : { line }),
+      reason: firstLine(error.message),
+    });
   }
   if (document.contents === null) {
     const { commentBefore } = document;
@@ -80,7 +84,8 @@ function createEditor(yaml: Yaml, document: Document, path: string): ConnectionE
   const map = (): YAMLMap => {
     const found = document.get('connections');
     if (yaml.isMap(found)) return found;
-    if (found !== undefined && found !== null) throw failure('CONNECTIONS_UNREADABLE', { path, reason: '`connections` is no map' });
+    if (found !== undefined && found !== null)
+      throw failure('CONNECTIONS_UNREADABLE', { path, reason: '`connections` is no map' });
     const made = document.createNode({}) as YAMLMap;
     made.flow = false;
     document.set('connections', made);
@@ -129,7 +134,10 @@ function write(document: Document, text: string): string {
     });
   } catch {
     // An anchor was removed that something else stands for.
-    throw failure('CONNECTIONS_UNREADABLE', { path: 'the file', reason: 'what would be left refers to what was removed; change it by hand' });
+    throw failure('CONNECTIONS_UNREADABLE', {
+      path: 'the file',
+      reason: 'what would be left refers to what was removed; change it by hand',
+    });
   }
 }
 

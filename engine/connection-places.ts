@@ -1,11 +1,11 @@
 // Which file a saved connection is in, and how that file is changed.
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { checkConnectionExpressions } from './check/expressions.ts';
 import { checkPendingConnectors } from './check/references.ts';
 import { type ConnectionEditor, editConnections } from './connection-file.ts';
 import { type ConnectionDefinition, createLookup, type FoundConnection } from './connections.ts';
 import { failure } from './errors.ts';
-import { type Homes } from './homes.ts';
+import type { Homes } from './homes.ts';
 import { loadValue } from './load.ts';
 import { projectFileName } from './project.ts';
 import { editRegistry, registryFile } from './registry.ts';
@@ -17,7 +17,10 @@ import { validateProject } from './validate.ts';
 export type SavedHome = 'project' | 'user';
 
 /** A saved connection by alias, EID or, for a default one, connector; with what is around. Throws CONNECTION_UNKNOWN. */
-export async function findSaved(surroundings: Surroundings, name: string): Promise<{ homes: Homes; found: FoundConnection }> {
+export async function findSaved(
+  surroundings: Surroundings,
+  name: string,
+): Promise<{ homes: Homes; found: FoundConnection }> {
   const homes = await surroundings.around(surroundings.folder);
   const lookup = createLookup(homes.homes);
   const found = lookup.find(name);
@@ -34,7 +37,7 @@ export function keyOf({ alias, name, definition }: FoundConnection): string {
 /** The file of a home, which need not be there yet: a project begins in the current folder. */
 export function fileOf(surroundings: Surroundings, { project }: Homes, home: SavedHome): string {
   if (home === 'user') return registryFile(surroundings.configFolder);
-  return project?.file ?? join(resolve(surroundings.folder), projectFileName);
+  return project?.home.file ?? join(surroundings.folder, projectFileName);
 }
 
 /** Changes the connections of a home; each change all or nothing, one at a time across processes. */
@@ -50,7 +53,11 @@ export function editHome<T>(
 }
 
 /** Throws CONNECTION_INVALID, with every mistake, for a definition that its connector's schema refuses. */
-export async function validateDefinition(surroundings: Surroundings, key: string, definition: ConnectionDefinition): Promise<void> {
+export async function validateDefinition(
+  surroundings: Surroundings,
+  key: string,
+  definition: ConnectionDefinition,
+): Promise<void> {
   const { source } = await loadValue({ connections: { [key]: definition } }, '<connection>');
   const reporter = createReporter(source!);
   await validateProject(reporter, { connectors: new Set(Object.keys(surroundings.parts.connectors)) });
@@ -58,7 +65,9 @@ export async function validateDefinition(surroundings: Surroundings, key: string
   await checkConnectionExpressions(reporter, { [key]: definition });
   const errors = reporter.diagnostics.filter(({ severity }) => severity === 'error');
   if (errors.length === 0) return;
-  const reason = [...new Set(errors.map(({ message, help }) => (help === undefined ? message : `${message}; ${help}`)))].join('\n');
+  const reason = [
+    ...new Set(errors.map(({ message, help }) => (help === undefined ? message : `${message}; ${help}`))),
+  ].join('\n');
   throw failure('CONNECTION_INVALID', { reason });
 }
 

@@ -34,8 +34,12 @@ export interface ConnectionStatus {
 export interface StatusStore {
   /** By key; empty when nothing is remembered. */
   read(): Readonly<Record<string, ConnectionRecord>>;
-  /** Puts what `change` gives in the place of the record; undefined removes it. */
-  write(key: string, change: (before: ConnectionRecord) => ConnectionRecord | undefined, o: { signal: AbortSignal }): Promise<void>;
+  /** Puts what `change` gives in the place of each record; undefined removes it. */
+  write(
+    keys: string | readonly string[],
+    change: (before: ConnectionRecord) => ConnectionRecord | undefined,
+    o: { signal: AbortSignal },
+  ): Promise<void>;
   /** Remembers that the connections were used. Never fails: a run does not end for this. */
   used(keys: readonly string[], o: { signal: AbortSignal }): Promise<void>;
 }
@@ -60,11 +64,13 @@ export function createStatusStore(folder: string): StatusStore {
 
   return {
     read: () => decode(readPrivateFile(path), path).connections,
-    write: (key, change, { signal }) =>
+    write: (keys, change, { signal }) =>
       write((connections) => {
-        const next = change(own(connections, key) ?? {});
-        if (next === undefined) delete connections[key];
-        else connections[key] = next;
+        for (const key of [keys].flat()) {
+          const next = change(own(connections, key) ?? {});
+          if (next === undefined) delete connections[key];
+          else connections[key] = next;
+        }
       }, signal),
     async used(keys, { signal }) {
       const now = Date.now();
@@ -94,7 +100,10 @@ function decode(bytes: Buffer | undefined, path: string): StateFile {
   } catch {
     // No cause: its message would quote the file.
   }
-  throw failure('STORE_CORRUPT', { path, reason: 'it is no state of connections' });
+  throw failure('CONNECTIONS_UNREADABLE', {
+    path,
+    reason: 'it is no state of connections; remove it and verify them anew',
+  });
 }
 
 /** What a definition and what is remembered of it make together. */
@@ -111,7 +120,12 @@ export function statusOf(definition: ConnectionDefinition, record: ConnectionRec
   if (definition.disabled === true) return { ...status, status: 'disabled' };
   if (ok === undefined || digest !== digestOf(definition)) return status;
   if (ok) return { ...status, status: 'ok' };
-  return { ...status, status: 'failing', ...(code === undefined ? {} : { code }), ...(reason === undefined ? {} : { reason }) };
+  return {
+    ...status,
+    status: 'failing',
+    ...(code === undefined ? {} : { code }),
+    ...(reason === undefined ? {} : { reason }),
+  };
 }
 
 const texts = new Set(['title', 'description', 'default', 'disabled', 'eid']);

@@ -3,16 +3,18 @@ import { connectors } from '../schemas/generated/language.ts';
 import type { FoundConnection } from './connections.ts';
 import type { StoredCredential, Value } from './contracts.ts';
 import type { StoreChoice, StoreContext } from './credentials/index.ts';
-import { createStores, type CredentialStores } from './credentials/stores.ts';
+import { type CredentialStores, createStores } from './credentials/stores.ts';
 import { Failure } from './errors.ts';
 import { compileValue } from './expressions.ts';
 import type { ConnectionsFile } from './project.ts';
 import { connectionScope, evaluateValue } from './scope.ts';
 import { evaluateWith, readSecretFile } from './secret-references.ts';
 
-/** The secret fields that a connection may have, by its connector's schema. */
+/** The secret fields that a connection may have, by its connector's schema; none where it says `auth: none`. */
 export function secretFieldsOf({ definition }: FoundConnection): readonly string[] {
-  return Object.hasOwn(connectors, definition.connector) ? connectors[definition.connector]!.secrets : [];
+  const part = Object.hasOwn(connectors, definition.connector) ? connectors[definition.connector] : undefined;
+  if (part === undefined || (part.keys['']?.includes('auth') && (definition.auth ?? 'none') === 'none')) return [];
+  return part.secrets;
 }
 
 /** The secret fields that the definition itself gives, as text or by reference. */
@@ -130,12 +132,18 @@ async function open(
   file: ConnectionsFile | undefined,
 ): Promise<CredentialStores> {
   if (file === undefined) return createStores(choice, context);
-  const options = await Promise.all([file.credentials].flat().map((each) => evaluated(each as Value, file, context.learn)));
+  const options = await Promise.all(
+    [file.credentials].flat().map((each) => evaluated(each as Value, file, context.learn)),
+  );
   return createStores(options as StoreChoice[], { ...context, base: file.folder });
 }
 
 /** `${env.NAME}` and `${file("…")}` in a store's options. */
-async function evaluated(value: Value, { folder, file }: ConnectionsFile, learn: StoreContext['learn']): Promise<Value> {
+async function evaluated(
+  value: Value,
+  { folder, file }: ConnectionsFile,
+  learn: StoreContext['learn'],
+): Promise<Value> {
   const where = `credentials of ${file}`;
   const evaluate = compileValue(value, { where, names: ['env', 'file'] });
   if (evaluate === undefined) return value;

@@ -1,41 +1,18 @@
 // The engine: a definition in, diagnostics, a plan, a run or rows out.
-import { dirname, resolve } from 'node:path';
 import type { Pipe } from '../schemas/generated/types.ts';
-import type { PipeBuilder } from './builder.ts';
-import { checkPipe } from './check.ts';
-import type { ConnectionHome } from './connections.ts';
 import type { Batch, FormatChoice, Row, RunEvent, RunReport } from './contracts.ts';
-import { countDiagnostics, type Diagnostic, formatDiagnostics } from './diagnostics.ts';
-import { type Failure, failure } from './errors.ts';
+import { secretStates } from './credential-lookup.ts';
+import { type CheckResult, createDefinitions, type DefinitionSource, type PlanOptions } from './definitions.ts';
+import type { Failure } from './errors.ts';
 import { createHandover } from './handover.ts';
-import { type Loaded, loadFile, loadText, loadValue } from './load.ts';
-import type { Services } from './opening.ts';
 import type { Parts } from './parts.ts';
-import { createPlan, type Plan } from './plan.ts';
 import { describePlan, type PlanDescription } from './plan-description.ts';
-import { createRedactor } from './redact.ts';
 import { type RunOptions, startRun } from './run.ts';
+import { createSurroundings, type SurroundingsOptions } from './surroundings.ts';
 
-/** A file's path, a text with a name for diagnostics, or a document: plain, or from `pipe('name')`. */
-export type DefinitionSource = string | { text: string; file?: string } | Pipe | PipeBuilder;
+export type { CheckResult, DefinitionSource, PlanOptions } from './definitions.ts';
 
-export interface EngineOptions {
-  /** Relative local paths of definitions that are not files start here; the current folder unless told. */
-  folder?: string;
-}
-
-export interface PlanOptions {
-  /** Values for the pipe's params. Texts of a command line go into `texts`, which are read by the declared types. */
-  params?: Readonly<Record<string, unknown>>;
-  texts?: Readonly<Record<string, string>>;
-}
-
-export interface CheckResult {
-  /** Sorted by place; errors and warnings. */
-  diagnostics: Diagnostic[];
-  /** The same, for people: with source lines and carets. */
-  text(o?: { colour?: boolean }): string;
-}
+export type EngineOptions = SurroundingsOptions;
 
 export interface Run {
   /** Every event from the first to `run.ended`; of a definition that cannot run, none. */
@@ -60,59 +37,35 @@ export interface Engine {
 export type RunFailure = Failure & { report?: RunReport; diagnostics?: CheckResult };
 
 export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engine {
-  const folder = resolve(options.folder ?? '.');
-  const homes: ConnectionHome[] = [];
-
-  const load = (source: DefinitionSource): Promise<Loaded> => {
-    const bare = { list: 'tasks' };
-    if (typeof source === 'string') return loadFile(source, bare);
-    if ('text' in source && typeof source.text === 'string')
-      return loadText(source.text, source.file ?? '<text>', bare);
-    return loadValue(source, '<program>', bare);
-  };
-  const folderOf = (source: DefinitionSource) => (typeof source === 'string' ? dirname(resolve(source)) : folder);
-
-  const checkLoaded = async (source: DefinitionSource) => {
-    const loaded = await load(source);
-    const checked =
-      loaded.source === undefined
-        ? { diagnostics: loaded.diagnostics, definition: undefined }
-        : await checkPipe(loaded.source, parts, { folder: folderOf(source), homes });
-    const result: CheckResult = {
-      diagnostics: checked.diagnostics,
-      text: ({ colour = false } = {}) =>
-        formatDiagnostics(checked.diagnostics, { line: (_, number) => loaded.line(number), colour }),
-    };
-    return { result, definition: checked.definition, loaded: loaded.source };
-  };
-
-  const planOf = async (source: DefinitionSource, { params, texts }: PlanOptions): Promise<Plan> => {
-    const { result, definition, loaded } = await checkLoaded(source);
-    if (definition === undefined || loaded === undefined) {
-      const data = { count: countDiagnostics(result.diagnostics), file: result.diagnostics[0]?.file ?? '' };
-      throw Object.assign(failure('DEFINITION_INVALID', data), { diagnostics: result });
+  const surroundings = createSurroundings(parts, options);
+  const definitions = createDefinitions(surroundings);
+  const { redactor } = surroundings;
+  /** What leaves the engine, a failure too, without secrets. */
+  const cleaned = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw redactor.redactValue(error);
     }
-    const given = { ...(params === undefined ? {} : { values: params }), ...(texts === undefined ? {} : { texts }) };
-    return createPlan({ pipe: definition, source: loaded, folder: folderOf(source), given, homes }, parts);
   };
 
-  const services = (): Services => ({
-    redactor: createRedactor(),
-    credential: async () => ({}),
-    secret: async (name) => {
-      throw failure('SECRET_MISSING', { name, stores: 'any store' });
-    },
-    save: async () => {},
-    used: async () => {},
-  });
+  const describe = async (source: DefinitionSource, o: PlanOptions): Promise<PlanDescription> => {
+    const { plan, homes } = await definitions.plan(source, o);
+    const stores = await surroundings.stores(homes);
+    const signal = new AbortController().signal;
+    const description = await describePlan(plan, parts, (found) =>
+      secretStates(stores, found, { signal, params: plan.params }),
+    );
+    return redactor.redactValue(description);
+  };
 
   return {
-    check: async (source) => (await checkLoaded(source)).result,
-    plan: async (source, o = {}) => describePlan(await planOf(source, o), parts),
+    check: (source) => cleaned(definitions.check(source)),
+    plan: (source, o = {}) => cleaned(describe(source, o)),
     run(source, o = {}) {
       const listeners: ((event: RunEvent) => void)[] = [];
-      const started = planOf(source, o).then((plan) => {
-        const run = startRun(plan, parts, services(), o);
+      const started = cleaned(definitions.plan(source, o)).then(({ plan, homes }) => {
+        const run = startRun(plan, parts, surroundings.services(homes), o);
         for (const listener of listeners) run.on(listener);
         return run;
       });
@@ -137,8 +90,8 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
       const signal = o.signal === undefined ? leave.signal : AbortSignal.any([leave.signal, o.signal]);
       const batches = createHandover<Batch>(() => leave.abort());
       const read = { op: 'read', path, ...(o.format === undefined ? {} : { format: o.format }) };
-      const plan = await planOf({ name: 'read', tasks: [read] } as Pipe, {});
-      const run = startRun(plan, parts, services(), {
+      const { plan, homes } = await cleaned(definitions.plan({ name: 'read', tasks: [read] } as Pipe));
+      const run = startRun(plan, parts, surroundings.services(homes), {
         signal,
         async take(rows) {
           for await (const batch of rows.batches) await batches.give(batch);
@@ -151,6 +104,6 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
         await ended;
       }
     },
-    close: async () => {},
+    close: () => surroundings.close(),
   };
 }

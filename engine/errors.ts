@@ -75,6 +75,13 @@ const catalogue = {
   BODY_TRUNCATED: { fault: 'remote', retry: true, message: '{url}: the body ended after {received} of {expected} bytes' },
   HOST_NOT_ALLOWED: { fault: 'definition', message: '{host} is not a host of connection {connection}; its allowed hosts are {allowed}' },
 
+  // Databases
+  SQL_REFUSED: { fault: 'definition', message: '{where}: the server refuses the SQL: {reason}' },
+  ROW_REFUSED: { fault: 'input', message: '{where}{record}: {reason}' },
+  KEY_MISSING: { fault: 'definition', message: '{path}: `mode: upsert` needs `key`, the columns that tell one record from another; they need a primary key or a unique index' },
+  DATABASE_BUSY: { fault: 'remote', retry: true, message: '{where}: {reason}' },
+  DATABASE_FAILED: { fault: 'remote', message: '{where}: {reason}' },
+
   // Connections and credentials
   CREDENTIAL_REFUSED: { fault: 'connection', message: '{connection}: the credential was refused: {reason}' },
   CREDENTIAL_MISSING: { fault: 'connection', message: '{connection}: no value for {fields}{hint}' },

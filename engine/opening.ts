@@ -41,7 +41,8 @@ export async function openFound(found: FoundConnection, options: OpeningOptions)
   const { parts, services, params, folder, signal, log, retry } = options;
   const name = found.definition.connector;
   const load = Object.hasOwn(parts.connectors, name) ? parts.connectors[name] : undefined;
-  if (load === undefined) throw failure('OPTION_UNSUPPORTED', { what: `the connector "${name}"`, where: 'this version' });
+  if (load === undefined)
+    throw failure('OPTION_UNSUPPORTED', { what: `the connector "${name}"`, where: 'this version' });
   const connector = await load();
   const learn = (value: string) => services.redactor.add(value);
   const references = { params, folder, secret: (secret: string) => services.secret(secret, signal), learn };

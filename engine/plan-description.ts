@@ -1,6 +1,8 @@
 // A plan for people and programs: every task with what it takes, where its data goes, and in which shape.
 import { tasks as ops, type PathUse } from '../schemas/generated/language.ts';
+import type { FoundConnection } from './connections.ts';
 import type { FormatChoice, Value } from './contracts.ts';
+import type { SecretState } from './credential-lookup.ts';
 import { formatName } from './formats.ts';
 import type { Parts } from './parts.ts';
 import { splitPath } from './paths.ts';
@@ -32,6 +34,8 @@ export interface PlannedConnection {
   home: string;
   /** Homes that have one of the same name, which this one hides. */
   shadows: string[];
+  /** Its secret fields that have a value, and where: never the value. Where none has, what was looked at. */
+  secrets: SecretState[];
 }
 
 export interface PlanDescription {
@@ -43,7 +47,11 @@ export interface PlanDescription {
 
 type Kind = 'rows' | 'files' | 'nothing';
 
-export async function describePlan(plan: Plan, parts: Parts): Promise<PlanDescription> {
+export async function describePlan(
+  plan: Plan,
+  parts: Parts,
+  secretsOf: (found: FoundConnection) => Promise<SecretState[]>,
+): Promise<PlanDescription> {
   const kinds = new Map<number, Kind>();
   const formats = new Map<number, string | undefined>();
   const connections = new Map<string, PlannedConnection>();
@@ -53,12 +61,13 @@ export async function describePlan(plan: Plan, parts: Parts): Promise<PlanDescri
     const used = connectionsOf(task, paths);
     for (const name of used) {
       const found = plan.connections.find(name);
-      if (found !== undefined)
+      if (found !== undefined && !connections.has(name))
         connections.set(name, {
           name,
           connector: found.definition.connector,
           home: found.home,
           shadows: found.shadows,
+          secrets: await secretsOf(found),
         });
     }
     const input = task.inputs.length === 0 ? 'nothing' : (kinds.get(task.inputs[0]!) ?? 'rows');

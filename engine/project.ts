@@ -1,6 +1,6 @@
 // The project: the nearest `pipewright.yaml` above a pipe, with what its pipes share.
 import { stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Project as ProjectFile } from '../schemas/generated/types.ts';
 import { checkConnectionExpressions } from './check/expressions.ts';
 import { checkPendingConnectors } from './check/references.ts';
@@ -15,7 +15,7 @@ export const projectFileName = 'pipewright.yaml';
 
 /** A file with connections: a project's, or the user's own. */
 export interface ConnectionsFile {
-  /** As it was named, for messages. */
+  /** For messages: from the current folder, where it is in it. */
   file: string;
   /** Its folder, from the root. */
   folder: string;
@@ -45,24 +45,42 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 /** Throws what keeps the file from being read; mistakes in it are for `check`. `home`: `project` or `user`. */
-export async function loadConnections(file: string, home: string, connectors: ReadonlySet<string>): Promise<ConnectionsFile> {
-  const { source, diagnostics, line } = await loadFile(file);
+export async function loadConnections(
+  file: string,
+  home: string,
+  connectors: ReadonlySet<string>,
+): Promise<ConnectionsFile> {
+  // Short, as the user would name it.
+  const short = relative('.', file);
+  const shown = short.startsWith('..') ? file : short;
+  const { source, diagnostics, line } = await loadFile(shown);
   const folder = dirname(resolve(file));
   // A file that someone has just made is no mistake.
   const unreadable = diagnostics.filter(({ code }) => code !== 'FILE_EMPTY');
   const value = source !== undefined && isMap(source.value) ? source.value : {};
-  const definitions = Object.entries(isMap(value.connections) ? value.connections : {}).filter(([, each]) => isMap(each));
+  const definitions = Object.entries(isMap(value.connections) ? value.connections : {}).filter(([, each]) =>
+    isMap(each),
+  );
   return {
-    file,
+    file: shown,
     folder,
     line,
-    home: { home, connections: Object.fromEntries(definitions) as Record<string, ConnectionDefinition>, file, folder },
+    home: {
+      home,
+      connections: Object.fromEntries(definitions) as Record<string, ConnectionDefinition>,
+      file: resolve(file),
+      folder,
+    },
     credentials: value.credentials as ProjectFile['credentials'],
     check: async (only) => (source === undefined ? unreadable : await checkSource(source, connectors, only)),
   };
 }
 
-async function checkSource(source: Source, connectors: ReadonlySet<string>, only: ReadonlySet<string> | undefined): Promise<Diagnostic[]> {
+async function checkSource(
+  source: Source,
+  connectors: ReadonlySet<string>,
+  only: ReadonlySet<string> | undefined,
+): Promise<Diagnostic[]> {
   const reporter = createReporter(source);
   await validateProject(reporter, { connectors, ...(only === undefined ? {} : { only }) });
   if (isMap(source.value) && isMap(source.value.connections)) {

@@ -13,6 +13,10 @@ export function registryFile(folder: string): string {
 }
 
 /** Changes the user's connections. One change at a time across processes, each all or nothing. */
-export function editRegistry<T>(folder: string, edit: (editor: ConnectionEditor) => T, o: { signal: AbortSignal }): Promise<T> {
+export function editRegistry<T>(
+  folder: string,
+  edit: (editor: ConnectionEditor) => T,
+  o: { signal: AbortSignal },
+): Promise<T> {
   return editConnections(registryFile(folder), edit, { signal: o.signal, head });
 }

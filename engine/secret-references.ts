@@ -2,11 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { configScope, connectors, secretScope } from '../schemas/generated/language.ts';
-import type { FoundConnection } from './connections.ts';
+import { type ConnectionDefinition, type FoundConnection, isOwnField } from './connections.ts';
 import type { Value } from './contracts.ts';
 import { Failure, failure } from './errors.ts';
 import { compileValue, type Evaluate, type ExpressionScope } from './expressions.ts';
 import { connectionScope } from './scope.ts';
+import { looksSecret } from './secret-names.ts';
 import { placeAt } from './validate/fields.ts';
 
 export interface ReferenceParts {
@@ -22,7 +23,12 @@ export interface ReferenceParts {
 const mostBytes = 1024 * 1024;
 
 /** Gives the value of one field of a connection. Its failures are about the connection, whatever is missing. */
-export async function evaluateField(found: FoundConnection, field: string, value: Value, parts: ReferenceParts): Promise<Value> {
+export async function evaluateField(
+  found: FoundConnection,
+  field: string,
+  value: Value,
+  parts: ReferenceParts,
+): Promise<Value> {
   const { connector } = found.definition;
   const shape = Object.hasOwn(connectors, connector) ? connectors[connector]! : undefined;
   const info = shape === undefined ? {} : placeAt(shape, [field]).info;
@@ -91,7 +97,11 @@ export async function readSecretFile(path: string, folder: string, owner: string
     // The decoder's error may quote what it could not read.
     if (error instanceof TypeError) throw unreadable('is not UTF-8');
     const { code, message } = error as NodeJS.ErrnoException;
-    const reasons: Record<string, string> = { ENOENT: 'does not exist', EACCES: 'may not be read', EISDIR: 'is a folder' };
+    const reasons: Record<string, string> = {
+      ENOENT: 'does not exist',
+      EACCES: 'may not be read',
+      EISDIR: 'is a folder',
+    };
     throw unreadable(reasons[code ?? ''] ?? `cannot be read: ${message}`, error);
   }
 }
@@ -129,6 +139,43 @@ function learnFrom(value: Value, field: string, secret: boolean, learn: (value: 
     }
     return;
   }
+  if (typeof value === 'number' && (secret || sensitiveField.test(field))) learn(String(value));
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
   for (const [key, each] of Object.entries(value)) learnFrom(each, Array.isArray(value) ? field : key, secret, learn);
+}
+
+/** Tells of every secret that a definition holds as text, right or wrong, before anything is said about it. */
+export function learnDefinition(definition: Readonly<Record<string, unknown>>, learn: (value: string) => void): void {
+  const { connector } = definition;
+  const secrets =
+    typeof connector === 'string' && Object.hasOwn(connectors, connector) ? connectors[connector]!.secrets : [];
+  for (const [field, value] of Object.entries(definition)) {
+    learnFrom(value as Value, field, secrets.includes(field) || (isOwnField(field) && looksSecret(field)), learn);
+    if (typeof value === 'string' && /^[a-z][\w+.-]*:\/\/[^/]*:[^/]*@/i.test(value)) learn(value);
+  }
+}
+
+/** A definition with `replaced` in the place of each secret that it holds as text; undefined takes it out. */
+export function withSecretTexts(
+  definition: ConnectionDefinition,
+  replaced: () => string | undefined,
+): ConnectionDefinition {
+  const secrets = Object.hasOwn(connectors, definition.connector) ? connectors[definition.connector]!.secrets : [];
+  const visit = (value: unknown, field: string, secret: boolean): unknown => {
+    if (Array.isArray(value)) return value.map((each) => visit(each, field, secret));
+    if (typeof value === 'object' && value !== null)
+      return Object.fromEntries(
+        Object.entries(value).flatMap(([key, each]) => {
+          const shown = visit(each, key, secret || sensitiveField.test(key));
+          return shown === undefined ? [] : [[key, shown]];
+        }),
+      );
+    const plain = (typeof value === 'string' && !value.includes('${')) || typeof value === 'number';
+    return secret && plain ? replaced() : value;
+  };
+  const fields = Object.entries(definition).flatMap(([field, value]) => {
+    const shown = isOwnField(field) ? visit(value, field, secrets.includes(field)) : value;
+    return shown === undefined ? [] : [[field, shown]];
+  });
+  return Object.fromEntries(fields) as ConnectionDefinition;
 }

@@ -1,4 +1,5 @@
 // One stage: its tasks joined by streams, run at the same time, all done or all undone.
+import { setMaxListeners } from 'node:events';
 import { createBarrier } from './barrier.ts';
 import { createCodecs } from './codecs.ts';
 import type { Column, RowStep, RowStream, RowTask, Stream, Task, TaskContext } from './contracts.ts';
@@ -30,6 +31,8 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
   const { parts, options, events, scope } = shared;
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, options.signal]);
+  // Every request and file listens to it; ten is where Node begins to warn of a leak.
+  setMaxListeners(0, signal, options.signal);
   const barrier = createBarrier();
   const works: Promise<unknown>[] = [];
   const outputs = new Map<number, Stream[]>();

@@ -1,6 +1,5 @@
 // What is around the pipes of one engine: the homes of connections, the credential stores, what is remembered, the redactor.
 import { resolve } from 'node:path';
-import { saveConnection } from './connection-changes.ts';
 import { createStatusStore, type StatusStore } from './connection-status.ts';
 import { type FoundConnection, statusKeyOf } from './connections.ts';
 import type { Credential } from './contracts.ts';
@@ -76,8 +75,11 @@ export function createSurroundings(parts: Parts, options: SurroundingsOptions): 
         const stores = await access.of(homes);
         return (await referencedSecret(stores, name, stores.where(), { signal })).reveal();
       },
-      save: (found, o) => saveConnection(surroundings, homes, found, o),
-      used: (found) => status.used(found.filter(({ file }) => file !== undefined).map(statusKeyOf), { signal: AbortSignal.timeout(5000) }),
+      save: async (found, o) => (await import('./connection-changes.ts')).saveConnection(surroundings, homes, found, o),
+      used: (found) =>
+        status.used(found.filter(({ file }) => file !== undefined).map(statusKeyOf), {
+          signal: AbortSignal.timeout(5000),
+        }),
     }),
     close: () => access.close(),
   };

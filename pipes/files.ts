@@ -40,7 +40,7 @@ async function* changedBetween(files: AsyncIterable<FileItem>, match: MatchOptio
   for await (const file of files) if (fits(file, file.path)) yield file;
 }
 
-export async function* none(): AsyncGenerator<never> {}
+async function* none(): AsyncGenerator<never> {}
 
 /** A stream of one file. */
 export function onlyFile(file: FileItem, rest: Omit<FileStream, 'kind' | 'files'> = {}): FileStream {

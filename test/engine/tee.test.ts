@@ -175,6 +175,12 @@ describe('tee of files', () => {
     return seen;
   }
 
+  it('keeps how the files are to be decoded', () => {
+    const { stream } = files(['a'], true);
+    const branches = tee({ ...stream, reading: { format: 'csv' } }, 2, never);
+    expect(branches.map(({ reading }) => reading)).toEqual([{ format: 'csv' }, { format: 'csv' }]);
+  });
+
   it('reads a file that comes once only once', async () => {
     const { stream, opened, closed } = files(['a', 'b'], true);
     const seen = await Promise.all(tee(stream, 3, never).map(readAll));

@@ -125,6 +125,17 @@ describe('the dialect', () => {
     expect(await read('a,b\n"x,y"\n', { quote: '' })).toEqual([{ a: '"x', b: 'y"' }]);
   });
 
+  test('quotes inside of long fields, doubled and escaped', async () => {
+    const value = 'é"x""\\\\\n'.repeat(5000);
+    const doubled = `a,b\n"${value.replaceAll('"', '""')}",1\n`;
+    expect(await rowsOf(await open(doubled, {}, [1000]))).toEqual([{ a: value, b: '1' }]);
+    expect(await rowsOf(await open(doubled.replaceAll('"', '«'), { quote: '«' }))).toEqual([
+      { a: value.replaceAll('"', '«'), b: '1' },
+    ]);
+    const escaped = `a,b\n"${value.replaceAll(/["\\]/g, '\\$&')}",1\n`;
+    expect(await rowsOf(await open(escaped, { escape: '\\' }, [1000]))).toEqual([{ a: value, b: '1' }]);
+  });
+
   test('comment: lines left out, also between records, not inside quotes', async () => {
     const text = '# one\n#"two\na,b\n#three\n1,"x\n#y"\n2,#\n';
     expect(await read(text, { comment: '#' })).toEqual([

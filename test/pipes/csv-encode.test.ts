@@ -189,6 +189,13 @@ describe('the dialect', () => {
     expect(await text(rows, { null_text: ['', 'NA'] })).toBe(`a,b\n${',"NA"\n'.repeat(3)}"",NAN\n`);
   });
 
+  test('a number that looks like a delimiter or like NULL is quoted', async () => {
+    const rows = many({ a: 1.5, b: -99 }, 3);
+    expect(await text(rows, { delimiter: '.' })).toBe(`a.b\n${'"1.5".-99\n'.repeat(3)}`);
+    expect(await text(rows, { delimiter: '-' })).toBe(`a-b\n${'1.5-"-99"\n'.repeat(3)}`);
+    expect(await text(rows, { null_text: '-99' })).toBe(`a,b\n${'1.5,"-99"\n'.repeat(3)}`);
+  });
+
   test('header, newline, quote_all', async () => {
     expect(await text([{ a: 'x', b: null }], { header: false })).toBe('x,\n');
     expect(await text(many({ a: 'x', b: 'y\r\nz' }, 3), { newline: 'crlf' })).toBe(

@@ -1,6 +1,7 @@
 // Code made for a header: from the ends of fields to rows, without a loop over the columns.
 import type { Row, Value } from '../../../engine/contracts.ts';
 import type { Parse } from '../values.ts';
+import { withoutDoubles } from './quotes.ts';
 
 export interface ColumnReader {
   name: string;
@@ -82,7 +83,8 @@ function compileBuilder(
   const text = onlyEmptyIsNull ? 'at === end ? null : text.substring(at, end)' : 'orNull(text.substring(at, end))';
   const hasQuotes = quotes !== 'none' && quote !== '';
   const code = quote.charCodeAt(0);
-  const inner = quotes === 'doubled' ? 'single(text.substring(at + 1, end - 1))' : 'text.substring(at + 1, end - 1)';
+  const inner =
+    quotes === 'doubled' ? 'single(text.substring(at + 1, end - 1), quote)' : 'text.substring(at + 1, end - 1)';
   const read = (index: number): string => {
     const value = `v${index}`;
     const convert = `if (${value} !== null) ${value} = ${value} === '' ? null : parse${index}(${value});`;
@@ -113,13 +115,13 @@ function compileBuilder(
       }
       return true;
     }`;
-  const names = ['orNull', 'single', ...columns.map((_, index) => `parse${index}`)];
+  const names = ['orNull', 'single', 'quote', ...columns.map((_, index) => `parse${index}`)];
   const orNull = (text: string) => (nulls.includes(text) ? null : text);
-  return new Function(...names, source)(orNull, singleQuotes(quote), ...columns.map(({ parse }) => parse)) as BuildRows;
+  const values = [orNull, withoutDoubles, quote, ...columns.map(({ parse }) => parse)];
+  return new Function(...names, source)(...values) as BuildRows;
 }
 
 function loopedBuilder(width: number, nulls: readonly string[], quote: string, row: RowBuilder['row']): BuildRows {
-  const single = singleQuotes(quote);
   return (text, ends, first, last, start, rows) => {
     let at = start;
     for (let field = first; field < last; field += width) {
@@ -133,7 +135,7 @@ function loopedBuilder(width: number, nulls: readonly string[], quote: string, r
         }
         if (quote !== '' && text[at] === quote) {
           if (end - at < 2 || text[end - 1] !== quote) return false;
-          fields.push(single(text.substring(at + 1, end - 1)));
+          fields.push(withoutDoubles(text.substring(at + 1, end - 1), quote));
         } else {
           const value = text.substring(at, end);
           fields.push(nulls.includes(value) ? null : value);
@@ -144,9 +146,4 @@ function loopedBuilder(width: number, nulls: readonly string[], quote: string, r
     }
     return true;
   };
-}
-
-/** The text of a quoted field, its doubled quotes made one. */
-function singleQuotes(quote: string): (inner: string) => string {
-  return (inner) => (inner.includes(quote) ? inner.replaceAll(quote + quote, quote) : inner);
 }

@@ -30,6 +30,7 @@ export function cellWriters(
   const quoteText = String.fromCharCode(quote);
   const special = new RegExp(`[\\x${hex(delimiter)}\\x${hex(quote)}\\r\\n]`);
   const otherNulls = nulls.filter((text) => text !== '');
+  const plainNumbers = !quoteAll && otherNulls.length === 0 && !/[-.\d]/.test(String.fromCharCode(delimiter, quote));
 
   const text = (value: string, at: number): number => {
     const { length } = value;
@@ -46,11 +47,11 @@ export function cellWriters(
     return (kind & isSpecial) === 0 ? plain(value, at) : quoted(value, at);
   };
 
-  /** In UTF-8. */
-  const plain = (value: string, at: number): number => {
+  /** In UTF-8; `doubling` writes each quote twice. */
+  const plain = (value: string, at: number, doubling = false): number => {
     const { bytes } = output;
     const { length } = value;
-    if (length > longest) {
+    if (length > longest && !doubling) {
       if (!value.isWellFormed()) throw new RangeError('half a surrogate pair');
       return at + 3 * length > bytes.length ? at + 3 * length : at + bytes.write(value, at, 'utf8');
     }
@@ -58,6 +59,7 @@ export function cellWriters(
     for (let index = 0; index < length; index++) {
       let code = value.charCodeAt(index);
       if (code < 0x80) {
+        if (doubling && code === quote) bytes[end++] = quote;
         bytes[end++] = code;
         continue;
       }
@@ -82,8 +84,7 @@ export function cellWriters(
   const quoted = (value: string, at: number): number => {
     const { bytes } = output;
     bytes[at] = quote;
-    const inner = value.includes(quoteText) ? value.replaceAll(quoteText, quoteText + quoteText) : value;
-    const end = plain(inner, at + 1);
+    const end = plain(value, at + 1, value.includes(quoteText));
     bytes[end] = quote;
     return end + 1;
   };
@@ -102,7 +103,7 @@ export function cellWriters(
   };
 
   const number = (value: number, at: number): number => {
-    if (quoteAll || !(value > -1e8 && value < 1e8) || value === 0) return text(valueText(value), at);
+    if (!plainNumbers || !(value > -1e8 && value < 1e8) || value === 0) return text(valueText(value), at);
     const { bytes } = output;
     const size = value < 0 ? -value : value;
     const scaled = Math.floor(size * 10_000 + 0.5);

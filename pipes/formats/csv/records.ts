@@ -1,6 +1,7 @@
 // Records of a piece of a file, one field at a time: every dialect, every mistake told with its line.
 import { failure } from '../../../engine/errors.ts';
 import type { Dialect } from './dialect.ts';
+import { withoutDoubles, withoutEscapes } from './quotes.ts';
 import { afterQuoted, countBetween } from './text-scan.ts';
 
 /** Text of whole records and where their fields end. */
@@ -85,7 +86,10 @@ function fieldValue(text: string, from: number, to: number, dialect: Dialect): s
   }
   if (quote !== '' && start < end && text[start] === quote) {
     const after = afterQuoted(text, start, quote, escaping);
-    if (after === end) return unescaped(text.slice(start + 1, end - 1), quote, escaping);
+    if (after === end) {
+      const inner = text.slice(start + 1, end - 1);
+      return escaping === quote ? withoutDoubles(inner, quote) : withoutEscapes(inner, quote, escaping);
+    }
     return {
       mistake: after === -1 || after > end ? 'opens a quote and does not close it' : 'goes on after its closing quote',
     };
@@ -93,16 +97,4 @@ function fieldValue(text: string, from: number, to: number, dialect: Dialect): s
   const value = text.slice(start, end);
   if (nulls.includes(value)) return null;
   return quote !== '' && value.includes(quote) ? { mistake: 'has a quote inside but does not begin with one' } : value;
-}
-
-function unescaped(inner: string, quote: string, escaping: string): string {
-  if (escaping === quote) return inner.includes(quote) ? inner.replaceAll(quote + quote, quote) : inner;
-  if (!inner.includes(escaping)) return inner;
-  let out = '';
-  for (let at = 0; at < inner.length; at++) {
-    const next = inner[at + 1];
-    if (inner[at] === escaping && (next === quote || next === escaping)) at++;
-    out += inner[at];
-  }
-  return out;
 }

@@ -245,13 +245,13 @@ export async function collect(stream: Stream | undefined): Promise<Row[]> {
 /** Name below the pattern to text, in order. */
 export async function collectFiles(stream: Stream | undefined): Promise<Record<string, string>> {
   if (stream?.kind !== 'files') throw new Error(`files were expected, not ${stream?.kind}`);
-  const found: Record<string, string> = {};
+  const found: [string, string][] = [];
   for await (const file of stream.files) {
     const chunks: Uint8Array[] = [];
     for await (const chunk of file.open()) chunks.push(chunk);
-    found[file.relativePath ?? file.name] = Buffer.concat(chunks).toString();
+    found.push([file.relativePath ?? file.name, Buffer.concat(chunks).toString()]);
   }
-  return found;
+  return Object.fromEntries(found);
 }
 
 export function filesOf(content: Record<string, string | Uint8Array>, once = false): FileStream {

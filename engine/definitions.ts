@@ -1,0 +1,128 @@
+// Definitions from wherever they come: loaded, checked with what is around them, and planned.
+import { basename, dirname, resolve } from 'node:path';
+import type { Pipe } from '../schemas/generated/types.ts';
+import type { PipeBuilder } from './builder.ts';
+import { checkPipe } from './check.ts';
+import { countDiagnostics, type Diagnostic, formatDiagnostics, sortDiagnostics } from './diagnostics.ts';
+import { failure } from './errors.ts';
+import type { Homes } from './homes.ts';
+import { type Loaded, loadFile, loadText, loadValue } from './load.ts';
+import { createPlan, type Plan } from './plan.ts';
+import { loadConnections, projectFileName } from './project.ts';
+import { registryFile } from './registry.ts';
+import { learnDefinition } from './secret-references.ts';
+import type { Surroundings } from './surroundings.ts';
+import { everyTask, isMap, taskListOf } from './validate/tasks.ts';
+
+/** A file's path, a text with a name for diagnostics, or a document: plain, or from `pipe('name')`. */
+export type DefinitionSource = string | { text: string; file?: string } | Pipe | PipeBuilder;
+
+export interface PlanOptions {
+  /** Values for the pipe's params. Texts of a command line go into `texts`, which are read by the declared types. */
+  params?: Readonly<Record<string, unknown>>;
+  texts?: Readonly<Record<string, string>>;
+}
+
+export interface CheckResult {
+  /** Sorted by place; errors and warnings. */
+  diagnostics: Diagnostic[];
+  /** The same, for people: with source lines and carets. */
+  text(o?: { colour?: boolean }): string;
+}
+
+export interface Definitions {
+  /** Offline. Throws only when a file cannot be read at all. */
+  check(source: DefinitionSource): Promise<CheckResult>;
+  /** Throws DEFINITION_INVALID, or CONNECTIONS_INVALID when nothing else is wrong, with `diagnostics`. */
+  plan(source: DefinitionSource, options?: PlanOptions): Promise<{ plan: Plan; homes: Homes }>;
+}
+
+export function createDefinitions(surroundings: Surroundings): Definitions {
+  const { parts, redactor } = surroundings;
+  const folderOf = (source: DefinitionSource) =>
+    typeof source === 'string' ? dirname(resolve(source)) : surroundings.folder;
+
+  const checkLoaded = async (source: DefinitionSource) => {
+    const loaded = await load(source);
+    const homes = await surroundings.around(folderOf(source));
+    learnAll(loaded.source?.value, (secret) => redactor.add(secret));
+    if (loaded.source === undefined) {
+      return {
+        homes,
+        loaded,
+        definition: undefined,
+        result: resultOf(loaded.diagnostics, (_, number) => loaded.line(number)),
+      };
+    }
+    const checked = await checkPipe(loaded.source, parts, { folder: folderOf(source), homes: homes.homes });
+    for (const { definition } of checked.used) learnDefinition(definition, (secret) => redactor.add(secret));
+    const around = await homes.check(checked.used);
+    const line = (file: string, number: number) =>
+      ([homes.project, homes.user].find((each) => each?.file === file) ?? loaded).line(number);
+    return {
+      homes,
+      loaded,
+      definition: around.some(({ severity }) => severity === 'error') ? undefined : checked.definition,
+      result: resultOf([...checked.diagnostics, ...around], line),
+    };
+  };
+
+  const resultOf = (
+    diagnostics: Diagnostic[],
+    line: (file: string, number: number) => string | undefined,
+  ): CheckResult => {
+    const found = redactor.redactValue(sortDiagnostics(diagnostics));
+    return {
+      diagnostics: found,
+      text: ({ colour = false } = {}) => redactor.redact(formatDiagnostics(found, { line, colour })),
+    };
+  };
+
+  return {
+    async check(source) {
+      const home = typeof source === 'string' ? homeOfFile(source, surroundings.configFolder) : undefined;
+      if (home === undefined) return (await checkLoaded(source)).result;
+      const file = await loadConnections(source as string, home, new Set(Object.keys(parts.connectors)));
+      return resultOf(await file.check(), (_, number) => file.line(number));
+    },
+    async plan(source, { params, texts } = {}) {
+      const { homes, loaded, result, definition } = await checkLoaded(source);
+      if (definition === undefined || loaded.source === undefined) {
+        const errors = result.diagnostics.filter(({ severity }) => severity === 'error');
+        const data = { count: countDiagnostics(result.diagnostics), file: errors[0]?.file ?? '' };
+        const code = errors.every(({ about }) => about === 'connection') ? 'CONNECTIONS_INVALID' : 'DEFINITION_INVALID';
+        throw Object.assign(failure(code, data), { diagnostics: result });
+      }
+      const given = { ...(params === undefined ? {} : { values: params }), ...(texts === undefined ? {} : { texts }) };
+      const plan = createPlan(
+        { pipe: definition, source: loaded.source, folder: folderOf(source), given, homes: homes.homes },
+        parts,
+      );
+      for (const [name, param] of Object.entries(definition.params ?? {})) {
+        if (param.secret === true && plan.params[name] != null) redactor.add(String(plan.params[name]));
+      }
+      return { plan, homes };
+    },
+  };
+}
+
+function load(source: DefinitionSource): Promise<Loaded> {
+  const bare = { list: 'tasks' };
+  if (typeof source === 'string') return loadFile(source, bare);
+  if ('text' in source && typeof source.text === 'string') return loadText(source.text, source.file ?? '<text>', bare);
+  return loadValue(source, '<program>', bare);
+}
+
+/** A file with connections is none with tasks. */
+function homeOfFile(file: string, configFolder: string): 'project' | 'user' | undefined {
+  if (basename(file) === projectFileName) return 'project';
+  return resolve(file) === registryFile(configFolder) ? 'user' : undefined;
+}
+
+/** The secrets that a pipe holds as text: in its connections, and in those that its tasks make. */
+function learnAll(value: unknown, learn: (secret: string) => void): void {
+  if (!isMap(value)) return;
+  const own = isMap(value.connections) ? Object.values(value.connections) : [];
+  const made = [...everyTask(taskListOf(value.tasks, '/tasks'))].map(({ task }) => task.config);
+  for (const each of [...own, ...made]) if (isMap(each)) learnDefinition(each, learn);
+}
