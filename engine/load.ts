@@ -80,8 +80,9 @@ export async function loadText(text: string, file: string, options: LoadOptions 
   const lines = createLines(plain);
   const shown = shownName(file);
   const diagnostics: Diagnostic[] = [];
-  const report: Report = (code, message, start, end) => {
-    diagnostics.push({ code, severity: 'error', message, file: shown, ...lines.place(start, end) });
+  const report: Report = (code, message, start, end, about) => {
+    const place = lines.place(start, end);
+    diagnostics.push({ code, severity: 'error', message, file: shown, ...place, ...(about && { about }) });
   };
   const loaded = (source: Source | undefined): Loaded => ({ source, diagnostics, line: lines.line });
 

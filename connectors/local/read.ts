@@ -5,7 +5,7 @@ import { failure } from '../../engine/errors.ts';
 import { failureAt, type Place } from './place.ts';
 
 /** 64 KiB reads run at a quarter of the speed of these; larger ones gain nothing. */
-const chunkBytes = 1024 * 1024;
+const chunkBytes = 64 * 1024;
 
 /** One chunk is read ahead while the last one is being used. */
 export async function* readBytes(

@@ -132,7 +132,6 @@ export function checkConnectionName(
     reporter.report({
       code: 'UNKNOWN_CONNECTION',
       message: `${label}: there is no connection ${shortText(name)}${hint}`,
-      about: 'connection',
       ...at,
     });
     return false;

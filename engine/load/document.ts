@@ -6,7 +6,7 @@ import type { Lines } from './text.ts';
 type Yaml = typeof import('yaml');
 
 /** Told of a mistake, with offsets into the text. */
-export type Report = (code: DiagnosticCode, message: string, start: number, end: number) => void;
+export type Report = (code: DiagnosticCode, message: string, start: number, end: number, about?: 'connection') => void;
 
 /** A node of the document, whichever way it was read: where it begins and ends, and what a scalar means. */
 export interface TreeNode {
@@ -43,7 +43,7 @@ export function convertDocument(yaml: Yaml, document: Document, lines: Lines, re
     refused.add(args[0]);
   };
 
-  function convert(node: Node | null | undefined, depth: number): Converted {
+  function convert(node: Node | null | undefined, depth: number, connections = false): Converted {
     if (node === null || node === undefined) return leaf(null);
     if (depth > deepest) {
       once('NESTED_TOO_DEEP', `values are nested more than ${deepest} levels deep`, ...rangeOf(node));
@@ -53,7 +53,7 @@ export function convertDocument(yaml: Yaml, document: Document, lines: Lines, re
     const anchor = node.anchor === undefined ? undefined : { node, done: undefined as Converted | undefined };
     if (anchor !== undefined) anchors.set(node.anchor!, anchor);
     const converted = yaml.isMap(node)
-      ? convertMap(node, depth)
+      ? convertMap(node, depth, connections)
       : yaml.isSeq(node)
         ? convertList(node, depth)
         : leaf(yaml.isScalar(node) ? scalarValue(node) : null);
@@ -96,7 +96,7 @@ export function convertDocument(yaml: Yaml, document: Document, lines: Lines, re
     return { value: converted.map(({ value }) => value), ...measure(converted) };
   }
 
-  function convertMap(map: YAMLMap, depth: number): Converted {
+  function convertMap(map: YAMLMap, depth: number, connections: boolean): Converted {
     const value: Record<string, unknown> = {};
     const own = new Map<string, Node>();
     const parts: Converted[] = [];
@@ -110,7 +110,7 @@ export function convertDocument(yaml: Yaml, document: Document, lines: Lines, re
         continue;
       }
       const key = keyOf(pair.key, start, end);
-      const converted = convert(pair.value, depth + 1);
+      const converted = convert(pair.value, depth + 1, depth === 0 && key === 'connections');
       parts.push(converted);
       if (key === undefined) continue;
       const before = own.get(key);
@@ -118,9 +118,10 @@ export function convertDocument(yaml: Yaml, document: Document, lines: Lines, re
         const { line } = lines.place(...rangeOf(before));
         report(
           'DUPLICATE_KEY',
-          `the key ${JSON.stringify(clip(key))} stands twice in this map, first in line ${line}`,
+          `the ${connections ? 'alias' : 'key'} ${JSON.stringify(clip(key))} stands twice in this map, first in line ${line}`,
           start,
           end,
+          connections ? 'connection' : undefined,
         );
         continue;
       }
