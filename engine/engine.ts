@@ -1,5 +1,6 @@
 // The engine: a definition in, diagnostics, a plan, a run or rows out.
 import type { Pipe } from '../schemas/generated/types.ts';
+import { type Connections, createConnections } from './connections-api.ts';
 import type { Batch, FormatChoice, Row, RunEvent, RunReport } from './contracts.ts';
 import { secretStates } from './credential-lookup.ts';
 import { type CheckResult, createDefinitions, type DefinitionSource, type PlanOptions } from './definitions.ts';
@@ -30,6 +31,8 @@ export interface Engine {
   run(source: DefinitionSource, options?: PlanOptions & RunOptions): Run;
   /** The rows of a path of the language. */
   read(path: string, options?: { format?: FormatChoice; signal?: AbortSignal }): AsyncIterableIterator<Row>;
+  /** The saved connections, and looks inside of them. */
+  readonly connections: Connections;
   close(): Promise<void>;
 }
 
@@ -104,6 +107,7 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
         await ended;
       }
     },
+    connections: createConnections(surroundings, cleaned),
     close: () => surroundings.close(),
   };
 }

@@ -3,6 +3,7 @@ import { tasks as ops, type PathUse } from '../schemas/generated/language.ts';
 import type { FoundConnection } from './connections.ts';
 import type { FormatChoice, Value } from './contracts.ts';
 import type { SecretState } from './credential-lookup.ts';
+import { type ParsedExpression, parseExpression, parseTemplate, referencedColumns } from './expressions.ts';
 import { formatName } from './formats.ts';
 import type { Parts } from './parts.ts';
 import { splitPath } from './paths.ts';
@@ -25,6 +26,8 @@ export interface PlannedStep {
   way?: string;
   mode?: string;
   expressions: string[];
+  /** The columns that its expressions read; `*` where an expression uses the whole record. */
+  columns: string[];
 }
 
 export interface PlannedConnection {
@@ -89,6 +92,7 @@ export async function describePlan(
       ...(way === undefined ? {} : { way }),
       ...(isWrite(paths) ? { mode: mode ?? (stores === 'rows' ? 'append' : 'replace') } : {}),
       expressions: expressionsOf(task),
+      columns: columnsOf(task),
     });
   }
   return { name: plan.name, params: plan.params, steps, connections: [...connections.values()] };
@@ -174,6 +178,27 @@ async function storesOf(name: string | undefined, plan: Plan, parts: Parts): Pro
   const connector = name === undefined ? undefined : plan.connections.find(name)?.definition.connector;
   if (connector === undefined || !Object.hasOwn(parts.connectors, connector)) return 'files';
   return (await parts.connectors[connector]!()).stores;
+}
+
+/** The columns that the expressions of a task read, in the order in which they are first read. */
+function columnsOf({ op, definition }: PlannedTask): string[] {
+  const { fields } = ops[op]!;
+  const read = new Set<string>();
+  const see = (parsed: ParsedExpression) => {
+    const columns = referencedColumns(parsed);
+    for (const column of columns === 'all' ? ['*'] : columns) read.add(column);
+  };
+  const walk = (value: unknown): void => {
+    if (typeof value === 'string') {
+      for (const part of parseTemplate(value).parts) if (typeof part !== 'string') see(part);
+    } else if (typeof value === 'object' && value !== null) Object.values(value).forEach(walk);
+  };
+  for (const [key, value] of Object.entries(definition)) {
+    const info = fields[`/${key}`];
+    if (info?.expression === true && info.scope?.includes('record') === true) see(parseExpression(String(value)));
+    else if (info?.scope?.includes('record') === true) walk(value);
+  }
+  return [...read];
 }
 
 /** The bare expressions and templates of a task, as written. */

@@ -62,10 +62,11 @@ function describe(plan: PlanDescription): string {
   ]);
   formatTable(rows).forEach((line, i) => {
     lines.push(line);
-    const { title, expressions, paths } = plan.steps[i]!;
+    const { title, expressions, paths, columns } = plan.steps[i]!;
     if (title !== undefined) lines.push(paint('dim', `       ${title}`));
     for (const expression of paths.length > 0 ? expressions : expressions.slice(1))
       lines.push(paint('dim', `       ${expression}`));
+    if (columns.length > 0) lines.push(paint('dim', `       reads ${columns.join(', ')}`));
   });
   if (plan.connections.length > 0) {
     lines.push('', 'connections');
