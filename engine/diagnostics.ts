@@ -74,6 +74,7 @@ export const diagnosticRules = {
   ACROSS_STAGES: 'Input from a chain that has already ended.',
   SHARED_SOURCE: 'Two inputs of one task that come from one source.',
   UNUSED_OUTPUT: 'Output that no task takes.',
+  TARGET_TWICE: 'Two writes of which the second takes the place of the first.',
   NO_FORMAT: 'Files whose format cannot be told.',
   PATH_INVALID: 'A path that does not follow the grammar.',
   PATH_PATTERN: 'A pattern where one path is needed.',

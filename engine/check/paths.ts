@@ -28,11 +28,33 @@ export async function checkPaths(checking: Checking): Promise<Map<TaskPlace, Pat
       if (found !== undefined && (path.key === 'path' || path.key === 'url')) facts.set(place, found);
     }
   }
+  checkTargets(checking);
   const settings = isMap(checking.definition.settings) ? checking.definition.settings : {};
   if (typeof settings.on_error === 'string' && settings.on_error !== '') {
     await checkPipe(checking, readPath(settings.on_error, 'pipe', '/settings/on_error', 'the settings', 'on_error'));
   }
   return facts;
+}
+
+/** Two writes to one place: what the first wrote would be gone. Writes that add to what is there, or look for it, are meant so. */
+function checkTargets({ tasks, reporter }: Checking): void {
+  const before = new Map<string, TaskPlace>();
+  for (const place of everyTask(tasks)) {
+    const { mode, connection, when, path, split } = place.task;
+    if (place.op !== 'write' || typeof path !== 'string' || path.includes('${') || path === '-' || path.endsWith('/'))
+      continue;
+    if (place.task.disabled === true || when !== undefined || split !== undefined) continue;
+    const target = `${typeof connection === 'string' ? connection : ''} ${path}`;
+    const first = before.get(target);
+    before.set(target, place);
+    if (first === undefined || mode === 'append' || mode === 'upsert' || mode === 'create') continue;
+    reporter.report({
+      code: 'TARGET_TWICE',
+      severity: 'warning',
+      message: `${place.label} writes to ${shortText(path)}, as ${first.label} does: a file then holds only the second`,
+      pointer: `${place.pointer}/path`,
+    });
+  }
 }
 
 async function checkPath(
