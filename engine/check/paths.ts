@@ -132,6 +132,8 @@ function tryPath({ reporter }: Checking, path: PathText): Path | undefined {
     if (!(error instanceof Failure)) throw error;
     // `file://${params.folder}/a.csv`: what follows the scheme is not known before the run.
     if (!path.fixed && /^[a-z]+:\/*$/i.test(path.head)) return undefined;
+    // What is refused may be a URL with a password in it.
+    if (/:\/\/[^/]*@/.test(path.text)) reporter.source.hide(path.pointer);
     reporter.report({ code: 'PATH_INVALID', message: `${path.label}: ${error.message}`, pointer: path.pointer });
     return undefined;
   }
