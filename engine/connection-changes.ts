@@ -9,13 +9,12 @@ import {
   type SavedHome,
   validateDefinition,
 } from './connection-places.ts';
+import { keepSecrets, markMixed, splitSecrets } from './connection-secrets.ts';
 import { type ConnectionDefinition, type FoundConnection, isOwnField, statusKeyOf } from './connections.ts';
-import type { Credential, Value } from './contracts.ts';
-import { credentialNames, inlineSecrets, storedCredential } from './credential-lookup.ts';
+import type { Value } from './contracts.ts';
 import { aliasProblem, newEid } from './eid.ts';
 import { failure } from './errors.ts';
 import type { Homes } from './homes.ts';
-import { credentialOf } from './secret.ts';
 import { evaluateField } from './secret-references.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -170,83 +169,6 @@ export async function saveConnection(
 /** Headers and the like that hold a secret by reference keep the reference. */
 function isReference(value: unknown): boolean {
   return /\$\{[^}]*\b(?:secret|file)\s*\(/.test(JSON.stringify(value) ?? '');
-}
-
-/** Moves the secret texts of a connection from its file into a store. Gives the fields that were moved. */
-export async function secureConnection(
-  surroundings: Surroundings,
-  name: string,
-  signal: AbortSignal,
-): Promise<Changed & { moved: string[] }> {
-  const { found } = await findSaved(surroundings, name);
-  const texts = inlineSecrets(found).filter((field) => isPlainText(found.definition[field]));
-  const secrets = Object.fromEntries(texts.map((field) => [field, String(found.definition[field])]));
-  if (texts.length === 0) return { found, keptIn: undefined, moved: [] };
-  return { ...(await editConnection(surroundings, name, { secrets }, signal)), moved: texts };
-}
-
-export function isPlainText(value: unknown): boolean {
-  return (typeof value === 'string' && !value.includes('${')) || typeof value === 'number';
-}
-
-/** Secret fields apart from the others. A reference stays where it is. */
-function splitSecrets(
-  connector: string,
-  set: Readonly<Record<string, unknown>>,
-  given: Readonly<Record<string, string>>,
-) {
-  const known = Object.hasOwn(connectors, connector) ? connectors[connector]!.secrets : [];
-  const fields: Record<string, unknown> = {};
-  const secrets: Record<string, string> = {};
-  for (const [field, value] of Object.entries(set)) {
-    if (known.includes(field) && isPlainText(value)) secrets[field] = String(value);
-    else fields[field] = value;
-  }
-  for (const [field, value] of Object.entries(given)) {
-    if (!known.includes(field) && Object.hasOwn(connectors, connector)) {
-      const has = known.length === 0 ? 'it has none' : `they are ${known.join(', ')}`;
-      throw failure('CONNECTION_INVALID', { reason: `${field} is no secret field of ${connector}; ${has}` });
-    }
-    secrets[field] = value;
-  }
-  return { fields, secrets };
-}
-
-/** With some secrets in the definition and others in a store, the definition says that there are such. */
-function markMixed(found: FoundConnection, secrets: Readonly<Record<string, string>>): void {
-  const { definition } = found;
-  if (Object.keys(secrets).length > 0 && definition.credential === undefined && inlineSecrets(found).length > 0)
-    definition.credential = definition.eid!;
-}
-
-interface Keeping {
-  secrets: Readonly<Record<string, string>>;
-  unset?: readonly string[];
-  signal: AbortSignal;
-}
-
-/** Puts secrets beside those that are kept already. Gives where, in words. */
-async function keepSecrets(
-  surroundings: Surroundings,
-  homes: Homes,
-  found: FoundConnection,
-  { secrets, unset = [], signal }: Keeping,
-): Promise<string | undefined> {
-  for (const value of Object.values(secrets)) surroundings.redactor.add(value);
-  const [name] = credentialNames(found);
-  const wanted = Object.keys(secrets).length > 0;
-  if (name === undefined || (!wanted && unset.length === 0)) return undefined;
-  const stores = await surroundings.stores(homes);
-  const before = await storedCredential(stores, found, { signal });
-  // What has no version comes from a store that is only read: it is not copied.
-  const kept: Credential = before?.version === undefined ? {} : { ...before.fields };
-  const dropped = unset.filter((field) => Object.hasOwn(kept, field));
-  if (!wanted && dropped.length === 0) return undefined;
-  for (const field of dropped) delete kept[field];
-  const next = { ...kept, ...credentialOf({ ...secrets }) };
-  if (Object.keys(next).length === 0) await stores.remove(name, { signal });
-  else await stores.put(name, next, { signal });
-  return wanted ? ((await stores.get(name, { signal }))?.store ?? stores.where()) : undefined;
 }
 
 async function writeDifference(

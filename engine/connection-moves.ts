@@ -1,6 +1,6 @@
 // Renaming, removing, disabling and carrying saved connections from one machine to another.
 import { connectors } from '../schemas/generated/language.ts';
-import { isPlainText, touch } from './connection-changes.ts';
+import { touch } from './connection-changes.ts';
 import {
   editHome,
   fileOf,
@@ -10,12 +10,14 @@ import {
   type SavedHome,
   validateDefinition,
 } from './connection-places.ts';
+import { isPlainText } from './connection-secrets.ts';
 import { type ConnectionDefinition, createLookup, eidOf, type FoundConnection, statusKeyOf } from './connections.ts';
 import { credentialNames } from './credential-lookup.ts';
 import { aliasProblem, isEid, newEid } from './eid.ts';
 import { failure } from './errors.ts';
 import { withSecretTexts } from './secret-references.ts';
 import type { Surroundings } from './surroundings.ts';
+import { isMap } from './validate/tasks.ts';
 
 /** Gives a connection another alias. Its EID stays, and with it what is kept and remembered of it. */
 export async function renameConnection(
@@ -156,6 +158,7 @@ export async function importConnections(
 ): Promise<string[]> {
   const homes = await surroundings.around(surroundings.folder);
   const definitions = Object.entries(connections).map(([key, definition]) => {
+    if (!isMap(definition)) throw failure('CONNECTION_INVALID', { reason: `connection "${key}" is no map` });
     const { connector, ...fields } = definition;
     const secrets = (connectors[connector]?.secrets ?? []).filter((field) => isPlainText(fields[field]));
     if (secrets.length > 0) {

@@ -99,7 +99,9 @@ export function createConnections(
     enable: call(async (name, o) => shown(await (await moves()).setDisabled(surroundings, name, false, signalOf(o)))),
     disable: call(async (name, o) => shown(await (await moves()).setDisabled(surroundings, name, true, signalOf(o)))),
     setDefault: call(async (name, o) => shown(await (await moves()).setDefault(surroundings, name, signalOf(o)))),
-    secure: call(async (name, o) => (await changes()).secureConnection(surroundings, name, signalOf(o), o?.file)),
+    secure: call(async (name, o) =>
+      (await import('./connection-secure.ts')).secureConnection(surroundings, name, signalOf(o), o?.file),
+    ),
     export: call(async (names) => (await moves()).exportConnections(surroundings, names)),
     import: call(async ({ connections }, o = {}) =>
       (await moves()).importConnections(surroundings, connections, o, signalOf(o)),
