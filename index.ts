@@ -1,20 +1,55 @@
 // What `import … from 'pipewright'` gives: the engine with the shipped connectors, tasks and formats.
 import { connectors } from './connectors/index.ts';
-import { assembleEngine, type Engine, type EngineOptions } from './engine/engine.ts';
+import type { Row } from './engine/contracts.ts';
+import {
+  type Engine as AnyEngine,
+  assembleEngine,
+  type DefinitionSource,
+  type EngineOptions,
+  type PlanOptions,
+  type Run,
+} from './engine/engine.ts';
+import type { RunOptions } from './engine/run.ts';
 import { formats } from './pipes/formats/index.ts';
 import { shapes, tasks } from './pipes/index.ts';
 
+/** The rows of paths, filled in by the file that `pipe types` writes. */
+// biome-ignore lint/suspicious/noEmptyInterface: others add to it
+export interface PathRows {}
+
+/** The params of pipe files, filled in by the file that `pipe types` writes. */
+// biome-ignore lint/suspicious/noEmptyInterface: others add to it
+export interface PipeParams {}
+
+type RowOf<Path> = Path extends keyof PathRows ? PathRows[Path] : Row;
+type ParamsOf<Source> = Source extends keyof PipeParams ? { params?: PipeParams[Source] } : unknown;
+
+/** The engine, typed by what `pipe types` knows of the project. */
+export interface Engine extends Omit<AnyEngine, 'read' | 'run'> {
+  run<const Source extends DefinitionSource>(
+    source: Source,
+    options?: PlanOptions & RunOptions & ParamsOf<Source>,
+  ): Run;
+  /** The rows of a path of the language. */
+  read<const Path extends string>(
+    path: Path,
+    options?: Parameters<AnyEngine['read']>[1],
+  ): AsyncIterableIterator<RowOf<Path>>;
+}
+
 /** An engine with everything that is shipped. Close it when done. */
 export function createEngine(options: EngineOptions = {}): Engine {
-  return assembleEngine({ tasks, shapes, formats, connectors }, options);
+  return assembleEngine({ tasks, shapes, formats, connectors }, options) as Engine;
 }
 
 export { type PipeBuilder, pipe } from './engine/builder.ts';
+export type { ConnectionEdit, NewConnection } from './engine/connection-changes.ts';
+export type { ConnectionDetails, ConnectionInfo, ConnectionList } from './engine/connection-info.ts';
+export type { Connections } from './engine/connections-api.ts';
 export type { Column, Row, RunEvent, RunReport, TaskReport, Value } from './engine/contracts.ts';
 export type {
   CheckResult,
   DefinitionSource,
-  Engine,
   EngineOptions,
   PlanOptions,
   Run,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 const benches: Record<string, (rounds: number) => Promise<void>> = {
   csv: async (rounds) => (await import('./csv.ts')).benchCsv(rounds),
+  connections: async (rounds) => (await import('./connections.ts')).benchConnections(rounds),
   startup: async (rounds) => (await import('./startup.ts')).benchStartup(rounds * 5),
 };
 

@@ -56,8 +56,7 @@ export async function readFields(connector: string, given: GivenFields): Promise
     const field = known.find((each) => each.name === name);
     // Arguments are seen by everyone on the machine, and stay in the shell's history.
     if (field?.secret && !text.includes('${')) {
-      const reason = `${name} is a secret, and arguments can be seen by others; use --secret-from-stdin ${name}, or write a reference such as --set '${name}=\${env.NAME}'`;
-      throw failure('CONNECTION_INVALID', { reason });
+      throw failure('SECRET_AS_ARGUMENT', { field: name });
     }
     put(fields, name, text, field, known);
   }

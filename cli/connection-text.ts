@@ -68,9 +68,10 @@ export function detailsText(details: ConnectionDetails, paint: Paint): string {
   if (secrets.length > 0) {
     const rows = secrets.map(({ field, configured, where }) => [
       `  ${configured ? paint('green', '✓') : paint('dim', '–')} ${field}`,
-      configured ? `configured: ${where}` : where === '' ? 'not configured' : `not configured; looked in ${where}`,
+      configured ? `configured: ${where}` : 'not configured',
     ]);
-    lines.push('', 'secrets', ...alignedTable(rows));
+    const looked = secrets.find(({ configured, where }) => !configured && where !== '')?.where;
+    lines.push('', looked === undefined ? 'secrets' : `secrets (looked in ${looked})`, ...alignedTable(rows));
   }
   return `${lines.join('\n')}\n`;
 }

@@ -7,7 +7,6 @@ import { painter } from './print.ts';
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   return createEngine({
     redactor: await outputRedactor(),
-    notice: (text) => void process.stderr.write(`${painter(process.stderr)('dim', 'note')} ${text}\n`),
     ...(canAsk()
       ? { askPassphrase: async (question, o) => (await import('./prompts.ts')).askPassphrase(question, o) }
       : {}),
@@ -15,18 +14,26 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   });
 }
 
+/** For what keeps secrets: the user should know where they go. */
+export const tellingWhere: EngineOptions = {
+  notice: (text) => void process.stderr.write(`${painter(process.stderr)('dim', 'note')} ${text}\n`),
+};
+
 /** Whether someone is there to answer. */
 export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
 /** Does the work with an engine, and closes it; failures are printed. Gives the exit code. */
-export async function withEngine(work: (engine: Engine, signal: AbortSignal) => Promise<number>): Promise<number> {
+export async function withEngine(
+  work: (engine: Engine, signal: AbortSignal) => Promise<number>,
+  options: EngineOptions = {},
+): Promise<number> {
   const { printFailure } = await import('./print.ts');
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const engine = await openEngine();
+  const engine = await openEngine(options);
   try {
     return await work(engine, stop.signal);
   } catch (error) {

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 // The command `pipe`: finds the verb and loads no more than it needs.
-import { verbs } from './verbs.ts';
+import { guardOutput } from './output.ts';
+import { shortVerbs, verbs } from './verbs.ts';
 import { version } from './version.ts';
 
 async function main(argv: string[]): Promise<number> {
-  const [verb, ...rest] = argv;
+  const [given, ...rest] = argv;
+  const verb = given === undefined ? undefined : (shortVerbs[given] ?? given);
   if (verb === '--version' || verb === '-V') {
     process.stdout.write(`${version()}\n`);
     return 0;
@@ -43,6 +45,7 @@ Example: pipe run examples/quickstart/pipe.yaml
 `;
 }
 
+guardOutput();
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

@@ -12,11 +12,16 @@ export interface RowOptions {
 export function rowOptions(program: Command, limit: number): Command {
   return program
     .option('--limit <rows>', 'at most so many rows', positive, limit)
-    .addOption(new Option('--format <format>', 'how to print them').choices(['table', 'json', 'ndjson']).default('table'));
+    .addOption(
+      new Option('--format <format>', 'how to print them').choices(['table', 'json', 'ndjson']).default('table'),
+    );
 }
 
 /** Rows are data and go to stdout as they are; what is said about them goes to stderr. */
-export async function printRows({ columns, rows, truncated }: SampledRows, format: RowOptions['format']): Promise<void> {
+export async function printRows(
+  { columns, rows, truncated }: SampledRows,
+  format: RowOptions['format'],
+): Promise<void> {
   if (format === 'json') await writeData(`${jsonText({ columns, rows, truncated }, 2)}\n`);
   else if (format === 'ndjson') await writeData(rows.map((row) => `${jsonText(row)}\n`).join(''));
   else await writeData(rowTable(columns, rows, process.stdout));

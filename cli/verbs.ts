@@ -22,9 +22,61 @@ export const verbs: Readonly<Record<string, Verb>> = {
     options: ['--param', '--format', '--help'],
     load: () => import('./commands/plan.ts'),
   },
+  connections: {
+    summary: 'add, list, verify and change the saved connections (short: conn)',
+    options: ['--help'],
+    load: () => import('./commands/connections.ts'),
+  },
+  connectors: {
+    summary: 'list the connectors, and show the fields of one',
+    options: ['--format', '--help'],
+    load: () => import('./commands/connectors.ts'),
+  },
+  ls: {
+    summary: 'list what is in a connection or a folder',
+    options: ['--recursive', '--limit', '--offset', '--format', '--help'],
+    load: () => import('./commands/ls.ts'),
+  },
+  sample: {
+    summary: 'show the first rows of a table or a file',
+    options: ['--limit', '--format', '--read-as', '--help'],
+    load: () => import('./commands/sample.ts'),
+  },
+  describe: {
+    summary: 'show the columns of a table or a file',
+    options: ['--format', '--read-as', '--help'],
+    load: () => import('./commands/describe.ts'),
+  },
+  query: {
+    summary: 'run a SQL statement that only reads',
+    options: ['--limit', '--format', '--parameter', '--help'],
+    load: () => import('./commands/query.ts'),
+  },
+  cat: {
+    summary: 'write a file, or the rows of a table, to stdout',
+    options: ['--format', '--help'],
+    load: () => import('./commands/cat.ts'),
+  },
+  cp: {
+    summary: 'copy files between connections, or rows between tables and files',
+    options: ['--help'],
+    load: () => import('./commands/cp.ts'),
+  },
+  types: {
+    summary: "write TypeScript types for the project's pipes and the rows they read",
+    options: ['--out', '--offline', '--help'],
+    load: () => import('./commands/types.ts'),
+  },
   completion: {
     summary: 'print a completion script for bash, zsh or fish',
     options: ['--help'],
     load: () => import('./commands/completion.ts'),
   },
+};
+
+/** What is typed for short. */
+export const shortVerbs: Readonly<Record<string, string>> = {
+  conn: 'connections',
+  connection: 'connections',
+  connector: 'connectors',
 };

@@ -4,4 +4,5 @@ import type { AnyConnector } from '../engine/contracts.ts';
 export const connectors = {
   http: () => import('./http/index.ts').then((module) => module.connector),
   local: () => import('./local/index.ts').then((module) => module.connector),
+  postgres: () => import('./postgres/index.ts').then((module) => module.connector),
 } satisfies Record<string, () => Promise<AnyConnector>>;

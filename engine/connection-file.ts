@@ -107,7 +107,12 @@ function createEditor(yaml: Yaml, document: Document, path: string): ConnectionE
     set(alias, field, value) {
       const { value: connection } = pairOf(alias);
       if (value === undefined) connection.delete(field);
-      else connection.set(field, document.createNode(value));
+      else {
+        const before = connection.get(field, true);
+        // In its place it keeps its quotes and the comment beside it.
+        if (yaml.isScalar(before) && !isCollection(value)) before.value = value;
+        else connection.set(field, document.createNode(value));
+      }
     },
     rename(alias, next) {
       const pair = pairOf(alias);
@@ -117,6 +122,10 @@ function createEditor(yaml: Yaml, document: Document, path: string): ConnectionE
       map().delete(alias);
     },
   };
+}
+
+function isCollection(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
 
 function hasMerge(yaml: Yaml, map: YAMLMap): boolean {
@@ -150,17 +159,38 @@ function merged(yaml: Yaml, text: string, untouched: string, changed: string): s
   const own = text.replaceAll('\r\n', '\n').split('\n');
   const before = untouched.split('\n');
   const after = changed.split('\n');
-  if (own.length === before.length) {
+  const places = placesOf(before, own);
+  if (places !== undefined) {
+    const most = Math.min(before.length, after.length);
     let start = 0;
-    while (start < before.length && start < after.length && before[start] === after[start]) start++;
+    while (start < most && before[start] === after[start]) start++;
     let end = 0;
-    const most = Math.min(before.length, after.length) - start;
-    while (end < most && before[before.length - 1 - end] === after[after.length - 1 - end]) end++;
-    const lines = [...own.slice(0, start), ...after.slice(start, after.length - end), ...own.slice(own.length - end)];
-    const result = lines.join('\n');
+    while (end < most - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++;
+    const from = places[start]!;
+    const to = Math.max(from, places[before.length - end]!);
+    const result = [...own.slice(0, from), ...after.slice(start, after.length - end), ...own.slice(to)].join('\n');
     if (same(yaml, result, changed)) return result.replaceAll('\n', newline);
   }
   return changed.replaceAll('\n', newline);
+}
+
+/**
+ * Where each of the writer's lines (and the end) begins among the user's: they differ in blanks and empty lines only.
+ * Undefined where they differ in more.
+ */
+function placesOf(lines: readonly string[], own: readonly string[]): number[] | undefined {
+  const bare = (line: string | undefined) => line?.replaceAll(/\s/g, '');
+  const places: number[] = [];
+  let at = 0;
+  for (const line of lines) {
+    const wanted = bare(line)!;
+    if (wanted !== '') while (bare(own[at]) === '') at++;
+    places.push(at);
+    if (bare(own[at]) === wanted) at++;
+    else if (wanted !== '') return undefined;
+  }
+  places.push(own.length);
+  return places;
 }
 
 function same(yaml: Yaml, one: string, other: string): boolean {

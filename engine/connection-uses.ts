@@ -65,7 +65,8 @@ function addConnection(named: Set<string>, path: string): void {
   }
 }
 
-async function* pipeFiles(folder: string): AsyncGenerator<string> {
+/** Every file below the folder that may be a pipe, in no order. */
+export async function* pipeFiles(folder: string): AsyncGenerator<string> {
   let seen = 0;
   const waiting = [folder];
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {

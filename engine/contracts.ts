@@ -320,7 +320,9 @@ export interface AnyConnector {
 }
 
 /** Checks a connector against its own declaration; returns it as it is. */
-export function defineConnector<Config, const K extends Capability>(connector: Connector<Config, K>): Connector<Config, K> {
+export function defineConnector<Config, const K extends Capability>(
+  connector: Connector<Config, K>,
+): Connector<Config, K> {
   return connector;
 }
 
@@ -341,7 +343,11 @@ export interface Format<Options = never> {
   /** Reads what it must to know the columns, no more. Throws failures that name file and line. */
   decode(bytes: AsyncIterable<Uint8Array>, options: Options, context: FormatContext): Promise<RowStream>;
   /** Chunks of about 64 KiB to 1 MiB. `continued`: what is written follows earlier rows of the same file. */
-  encode(rows: RowStream, options: Options, context: FormatContext & { continued?: boolean }): AsyncIterable<Uint8Array>;
+  encode(
+    rows: RowStream,
+    options: Options,
+    context: FormatContext & { continued?: boolean },
+  ): AsyncIterable<Uint8Array>;
 }
 
 // ---- Tasks --------------------------------------------------------------------------------------------------
@@ -487,7 +493,16 @@ export type RunEvent = { run: string; at: string } & (
   | { type: 'task.started'; index: number; op: string; id: string }
   | { type: 'task.progress'; index: number; op: string; id: string; figures: TaskFigures }
   | { type: 'task.ended'; index: number; op: string; id: string; status: TaskReport['status']; figures: TaskFigures }
-  | { type: 'task.retry'; index: number; op: string; id: string; attempt: number; waitMs: number; code: string; message: string }
+  | {
+      type: 'task.retry';
+      index: number;
+      op: string;
+      id: string;
+      attempt: number;
+      waitMs: number;
+      code: string;
+      message: string;
+    }
   | { type: 'record.rejected'; index: number; op: string; id: string; position: number; reason: string }
   | { type: 'log'; level: 'debug' | 'info' | 'warn'; message: string; index?: number; data?: Record<string, unknown> }
   | { type: 'run.ended'; report: RunReport }

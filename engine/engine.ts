@@ -1,6 +1,7 @@
 // The engine: a definition in, diagnostics, a plan, a run or rows out.
 import type { Pipe } from '../schemas/generated/types.ts';
 import { type Connections, createConnections } from './connections-api.ts';
+import { type ConnectorInfo, listConnectors } from './connector-info.ts';
 import type { Batch, FormatChoice, Row, RunEvent, RunReport } from './contracts.ts';
 import { secretStates } from './credential-lookup.ts';
 import { type CheckResult, createDefinitions, type DefinitionSource, type PlanOptions } from './definitions.ts';
@@ -8,6 +9,7 @@ import type { Failure } from './errors.ts';
 import { createHandover } from './handover.ts';
 import type { Parts } from './parts.ts';
 import { describePlan, type PlanDescription } from './plan-description.ts';
+import type { ProjectTypes, ProjectTypesOptions } from './project-types.ts';
 import { type RunOptions, startRun } from './run.ts';
 import { createSurroundings, type SurroundingsOptions } from './surroundings.ts';
 
@@ -33,6 +35,10 @@ export interface Engine {
   read(path: string, options?: { format?: FormatChoice; signal?: AbortSignal }): AsyncIterableIterator<Row>;
   /** The saved connections, and looks inside of them. */
   readonly connections: Connections;
+  /** Every connector of the language, by name. */
+  connectors(): Promise<ConnectorInfo[]>;
+  /** A `.d.ts` for the project: the params of its pipes, the rows of what they read. */
+  types(options?: ProjectTypesOptions): Promise<ProjectTypes>;
   close(): Promise<void>;
 }
 
@@ -108,6 +114,13 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
       }
     },
     connections: createConnections(surroundings, cleaned),
+    connectors: () => listConnectors(parts),
+    types: (o = {}) =>
+      cleaned(
+        import('./project-types.ts').then(async ({ projectTypes }) =>
+          redactor.redactValue(await projectTypes(surroundings, o)),
+        ),
+      ),
     close: () => surroundings.close(),
   };
 }

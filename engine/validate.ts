@@ -109,7 +109,7 @@ async function validateTask(reporter: Reporter, place: TaskPlace, options: Valid
       value,
       place,
       `the connection of ${label}`,
-      'keep it in a credential store and write ${secret("name")}',
+      () => 'keep it in a credential store and write ${secret("name")}',
     );
   }
 }
@@ -155,13 +155,9 @@ async function validateConnections(reporter: Reporter, value: unknown, options: 
     }
     if (!isMap(connection)) continue;
     await validateConnection(reporter, connection, pointer, label, options);
-    warnOfSecrets(
-      reporter,
-      connection,
-      pointer,
-      label,
-      `\`pipe connections secure ${alias}${placeOption(reporter)}\` moves it to the credential store`,
-    );
+    const advice = () =>
+      `\`pipe connections secure ${alias}${placeOption(reporter)}\` moves it to the credential store`;
+    warnOfSecrets(reporter, connection, pointer, label, advice);
     const { eid, connector } = connection;
     if (connection.default === true) {
       const before = defaults.get(connector);
@@ -233,7 +229,7 @@ function warnOfSecrets(
   value: Record<string, unknown>,
   pointer: string,
   label: string,
-  advice: string,
+  advice: () => string,
 ): void {
   const { connector } = value;
   if (typeof connector !== 'string' || !Object.hasOwn(connectors, connector)) return;
@@ -246,7 +242,7 @@ function warnOfSecrets(
       message: `${label} (${connector}): ${key} is a secret and stands in a file`,
       pointer: pointerTo(pointer, key),
       part: 'key',
-      help: `${advice}, or write ${key}: \${env.NAME}`,
+      help: `${advice()}, or write ${key}: \${env.NAME}`,
     });
   }
 }

@@ -1,8 +1,8 @@
 // `pipe check`: every mistake in the named definitions, with its place.
 import { Command, Option } from 'commander';
 import { formatSarif } from '../../engine/diagnostics.ts';
-import { createEngine } from '../../index.ts';
 import { readDefinition } from '../definition.ts';
+import { openEngine } from '../engine.ts';
 import { parse } from '../parse.ts';
 import { colours } from '../print.ts';
 import { version } from '../version.ts';
@@ -16,7 +16,7 @@ export async function command(argv: string[]): Promise<number> {
   const parsed = parse<{ format: 'text' | 'json' | 'sarif' }>(program, argv);
   if (parsed.code !== undefined) return parsed.code;
 
-  const engine = createEngine();
+  const engine = await openEngine();
   const results = [];
   for (const file of parsed.args) results.push(await engine.check(await readDefinition(file)));
   const diagnostics = results.flatMap((result) => result.diagnostics);

@@ -1,19 +1,12 @@
 // `pipe connectors`: the kinds of system there are, and the fields of each, from their schemas.
 import { Command, Option } from 'commander';
+import type { ConnectorInfo } from '../../engine/connector-info.ts';
 import { didYouMean } from '../../engine/suggest.ts';
+import { createEngine } from '../../index.ts';
 import { connectorFields } from '../../schemas/generated/fields.ts';
-import { type ConnectorPart, connectors } from '../../schemas/generated/language.ts';
 import { parse } from '../parse.ts';
 import { painter } from '../print.ts';
 import { alignedTable, jsonText } from '../tables.ts';
-
-interface Shown {
-  name: string;
-  description: string;
-  capabilities: readonly string[];
-  auth: readonly string[];
-  planned: boolean;
-}
 
 export async function command(argv: string[]): Promise<number> {
   const program = new Command('pipe connectors')
@@ -26,37 +19,48 @@ export async function command(argv: string[]): Promise<number> {
   if (parsed.code !== undefined) return parsed.code;
   const [action = 'list', given] = parsed.args;
   const asJson = parsed.options.format === 'json';
+  const all = await createEngine().connectors();
   if (action === 'list') {
-    const all = await Promise.all(Object.entries(connectors).map(([name, part]) => describe(name, part)));
     process.stdout.write(asJson ? `${jsonText(all, 2)}\n` : listText(all));
     return 0;
   }
   // `pipe connectors postgres` means what it looks like.
   const name = action === 'show' ? given : action;
-  if (name === undefined || !Object.hasOwn(connectors, name)) {
-    const hint = name === undefined ? 'Name a connector' : `There is no connector "${name}"${didYouMean(name, Object.keys(connectors))}`;
+  const found = all.find((each) => each.name === name);
+  if (name === undefined || found === undefined) {
+    const hint =
+      name === undefined
+        ? 'Name a connector.'
+        : `There is no connector "${name}"${didYouMean(
+            name,
+            all.map((each) => each.name),
+          )}`;
     process.stderr.write(`${hint}\n\`pipe connectors list\` names them.\n`);
     return 2;
   }
-  const shown = { ...(await describe(name, connectors[name]!)), fields: connectorFields[name] ?? [] };
+  const shown = { ...found, fields: connectorFields[name] ?? [] };
   process.stdout.write(asJson ? `${jsonText(shown, 2)}\n` : showText(shown));
   return 0;
 }
 
-async function describe(name: string, { description, auth, planned }: ConnectorPart): Promise<Shown> {
-  const { connectors: written } = (await import('../../index.ts')).shipped;
-  const load = Object.hasOwn(written, name) ? written[name] : undefined;
-  const capabilities = load === undefined ? [] : (await load()).capabilities;
-  return { name, description, capabilities, auth, planned: planned === true };
-}
-
-function listText(all: readonly Shown[]): string {
+function listText(all: readonly ConnectorInfo[]): string {
   const paint = painter(process.stdout);
-  const rows = all.map(({ name, description, capabilities, planned }) => [paint(planned ? 'dim' : 'bold', name), planned ? 'to come' : capabilities.join(' '), description]);
+  const rows = all.map(({ name, description, capabilities, planned }) => [
+    paint(planned ? 'dim' : 'bold', name),
+    planned ? 'to come' : capabilities.join(' '),
+    description,
+  ]);
   return `${alignedTable(rows).join('\n')}\n`;
 }
 
-function showText({ name, description, capabilities, auth, planned, fields }: Shown & { fields: (typeof connectorFields)[string] }): string {
+function showText({
+  name,
+  description,
+  capabilities,
+  auth,
+  planned,
+  fields,
+}: ConnectorInfo & { fields: (typeof connectorFields)[string] }): string {
   const paint = painter(process.stdout);
   const lines = [`${paint('bold', name)}: ${description}`];
   if (planned) lines.push('It is part of the language, but this version cannot use it yet.');
@@ -66,7 +70,13 @@ function showText({ name, description, capabilities, auth, planned, fields }: Sh
   const rows = fields.map((field) => [
     `  ${paint('bold', field.name)}`,
     field.type.replaceAll('`', ''),
-    field.required ? 'required' : field.secret ? 'secret' : field.default === undefined ? '' : `default ${typeof field.default === 'string' ? field.default : jsonText(field.default)}`,
+    field.required
+      ? 'required'
+      : field.secret
+        ? 'secret'
+        : field.default === undefined
+          ? ''
+          : `default ${typeof field.default === 'string' ? field.default : jsonText(field.default)}`,
     field.description.replaceAll('`', ''),
   ]);
   lines.push(...alignedTable(rows), '', `Example: pipe connections add ${name} --alias my-${name}${exampleOf(fields)}`);
@@ -74,8 +84,13 @@ function showText({ name, description, capabilities, auth, planned, fields }: Sh
 }
 
 function exampleOf(fields: (typeof connectorFields)[string]): string {
-  const plain = fields.filter(({ secret, required, examples }) => !secret && examples !== undefined && required).slice(0, 3);
+  const plain = fields
+    .filter(({ secret, required, examples }) => !secret && examples !== undefined && required)
+    .slice(0, 3);
   const secret = fields.find((field) => field.secret);
-  const sets = plain.map(({ name, examples }) => ` --set ${name}=${typeof examples![0] === 'string' ? examples![0] : jsonText(examples![0])}`);
+  const sets = plain.map(
+    ({ name, examples }) =>
+      ` --set ${name}=${typeof examples![0] === 'string' ? examples![0] : jsonText(examples![0])}`,
+  );
   return sets.join('') + (secret === undefined ? '' : ` --secret-from-env ${secret.name}=${secret.name.toUpperCase()}`);
 }

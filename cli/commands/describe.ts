@@ -1,9 +1,9 @@
 // `pipe describe`: the columns, types and keys of a table, a resource or a file.
 import { Command, Option } from 'commander';
+import type { PathDescription } from '../../engine/connection-look.ts';
 import { withEngine } from '../engine.ts';
 import { parse } from '../parse.ts';
 import { formatBytes, formatCount, painter } from '../print.ts';
-import type { PathDescription } from '../../engine/connection-look.ts';
 import { alignedTable, jsonText } from '../tables.ts';
 
 interface Options {
@@ -22,7 +22,10 @@ export async function command(argv: string[]): Promise<number> {
   if (parsed.code !== undefined) return parsed.code;
   const { format, readAs } = parsed.options;
   return withEngine(async (engine, signal) => {
-    const described = await engine.connections.describe(parsed.args[0]!, { signal, ...(readAs === undefined ? {} : { format: readAs }) });
+    const described = await engine.connections.describe(parsed.args[0]!, {
+      signal,
+      ...(readAs === undefined ? {} : { format: readAs }),
+    });
     process.stdout.write(format === 'json' ? `${jsonText(described, 2)}\n` : describedText(described));
     return 0;
   });

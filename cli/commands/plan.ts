@@ -1,8 +1,8 @@
 // `pipe plan`: what a run would do, step by step.
 import { Command, Option } from 'commander';
 import type { PlanDescription } from '../../engine/plan-description.ts';
-import { createEngine } from '../../index.ts';
 import { readDefinition } from '../definition.ts';
+import { openEngine } from '../engine.ts';
 import { collectParam, parse } from '../parse.ts';
 import { formatTable, painter, printFailure } from '../print.ts';
 
@@ -28,7 +28,7 @@ export async function command(argv: string[]): Promise<number> {
   const parsed = parse<Options>(program, argv);
   if (parsed.code !== undefined) return parsed.code;
 
-  const engine = createEngine();
+  const engine = await openEngine();
   try {
     const plan = await engine.plan(await readDefinition(parsed.args[0]!), { texts: parsed.options.param });
     process.stdout.write(parsed.options.format === 'json' ? `${JSON.stringify(plan, undefined, 2)}\n` : describe(plan));
@@ -70,13 +70,22 @@ function describe(plan: PlanDescription): string {
   });
   if (plan.connections.length > 0) {
     lines.push('', 'connections');
-    const rows = plan.connections.map(({ name, connector, home, shadows }) => [
+    const rows = plan.connections.map(({ name, connector, home, shadows, secrets }) => [
       `  ${name}`,
       connector,
       `from the ${home}`,
+      secretsText(secrets),
       shadows.length === 0 ? '' : `hides the one of the ${shadows.join(' and the ')}`,
     ]);
     lines.push(...formatTable(rows));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Which secrets have a value and where: `token in the keychain`. */
+function secretsText(secrets: PlanDescription['connections'][number]['secrets']): string {
+  const configured = secrets.filter((secret) => secret.configured);
+  if (configured.length > 0) return configured.map(({ field, where }) => `${field} in ${where}`).join(', ');
+  const wanted = secrets.find(({ where }) => where !== '');
+  return wanted === undefined ? '' : `no credential yet; looked in ${wanted.where}`;
 }

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { withEngine } from '../engine.ts';
 import { parse } from '../parse.ts';
-import { printRows, rowOptions, type RowOptions } from '../row-output.ts';
+import { printRows, type RowOptions, rowOptions } from '../row-output.ts';
 
 const collect = (text: string, before: string[]) => [...before, text];
 

@@ -3,8 +3,9 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { RunReport } from '../../engine/contracts.ts';
 import type { RunFailure } from '../../engine/engine.ts';
 import { asFailure, exitCode, failure } from '../../engine/errors.ts';
-import { createEngine } from '../../index.ts';
 import { readDefinition } from '../definition.ts';
+import { openEngine } from '../engine.ts';
+import { writeData } from '../output.ts';
 import { collectParam, parse } from '../parse.ts';
 import { printFailure } from '../print.ts';
 import { createView, type LogStyle } from '../progress.ts';
@@ -42,12 +43,12 @@ export async function command(argv: string[]): Promise<number> {
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const engine = createEngine();
+  const engine = await openEngine();
   try {
     const run = engine.run(await readDefinition(file), {
       texts: options.param,
       signal: stop.signal,
-      stdout: toStdout,
+      stdout: writeData,
       stdin: fromStdin(file),
       ...(options.limit === undefined ? {} : { limit: options.limit }),
       ...(options.dryRun === undefined ? {} : { dryRun: true }),
@@ -74,13 +75,6 @@ export async function command(argv: string[]): Promise<number> {
 function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);
-}
-
-/** Waits for the reader of stdout: back-pressure reaches the source. A reader that has gone ends the run. */
-function toStdout(chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(chunk, (error) => (error == null ? resolve() : reject(error)));
-  });
 }
 
 function fromStdin(file: string): () => AsyncIterable<Uint8Array> {

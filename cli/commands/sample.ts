@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { withEngine } from '../engine.ts';
 import { parse } from '../parse.ts';
-import { printRows, rowOptions, type RowOptions } from '../row-output.ts';
+import { printRows, type RowOptions, rowOptions } from '../row-output.ts';
 
 export async function command(argv: string[]): Promise<number> {
   const program = rowOptions(
@@ -17,7 +17,14 @@ export async function command(argv: string[]): Promise<number> {
   if (parsed.code !== undefined) return parsed.code;
   const { limit, format, readAs } = parsed.options;
   return withEngine(async (engine, signal) => {
-    await printRows(await engine.connections.sample(parsed.args[0]!, { limit, signal, ...(readAs === undefined ? {} : { format: readAs }) }), format);
+    await printRows(
+      await engine.connections.sample(parsed.args[0]!, {
+        limit,
+        signal,
+        ...(readAs === undefined ? {} : { format: readAs }),
+      }),
+      format,
+    );
     return 0;
   });
 }

@@ -67,6 +67,8 @@ export async function checkConnectionExpressions(
 function collectConnections(connections: Readonly<Record<string, unknown>>, found: Found[]): void {
   const names: DefaultNames = ({ secret }) => (secret === true ? secretScope : configScope);
   for (const [alias, connection] of Object.entries(connections)) {
+    // Of thousands, few have any.
+    if (!hasTemplate(connection)) continue;
     const connector = isMap(connection) && typeof connection.connector === 'string' ? connection.connector : '';
     const shape = Object.hasOwn(connectors, connector) ? connectors[connector]! : documents.connection;
     const pointer = pointerTo('/connections', alias);
@@ -74,6 +76,11 @@ function collectConnections(connections: Readonly<Record<string, unknown>>, foun
     const walk = { value: connection, parts: [], root: connection, place: placeOf(shape), pointer, label, names };
     collect({ ...walk, task: undefined }, found);
   }
+}
+
+function hasTemplate(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('${');
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasTemplate);
 }
 
 interface Walk {

@@ -326,7 +326,7 @@ export const connectors: Readonly<Record<string, ConnectorPart>> = {
     auth: [],
     secrets: [],
     keys: { ...connectorsShared.keys, '': ['connector', 'root', 'eid', 'title', 'description', 'credential', 'default', 'disabled'] },
-    fields: connectorsShared.fields,
+    fields: { ...connectorsShared.fields, '/root': { path: 'read' } },
   },
   mysql: {
     description: 'A MySQL 8 or MariaDB 10.6 database, or newer.',
@@ -338,7 +338,6 @@ export const connectors: Readonly<Record<string, ConnectorPart>> = {
   },
   postgres: {
     description: 'A Postgres database, version 12 or newer.',
-    planned: true,
     auth: ['database'],
     secrets: ['password', 'ssl_key', 'ssh_password', 'ssh_private_key'],
     keys: { ...connectorsShared.keys, '': ['connector', 'url', 'host', 'port', 'user', 'password', 'database', 'schema', 'ssl', 'ssl_ca', 'ssl_cert', 'ssl_key', 'ssh_host', 'ssh_port', 'ssh_user', 'ssh_password', 'ssh_private_key', 'ssh_known_hosts', 'pool_size', 'connect_timeout', 'statement_timeout', 'idle_timeout', 'lock_timeout', 'application_name', 'eid', 'title', 'description', 'credential', 'default', 'disabled'] },

@@ -1,9 +1,18 @@
 // Runs the command `pipe` from the sources, as a process of its own.
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const tsx = import.meta.resolve('tsx');
+
+/** Whoever runs the tests has connections and keychains of their own. */
+const nowhere = {
+  XDG_CONFIG_HOME: join(tmpdir(), 'pipewright-test-config'),
+  XDG_STATE_HOME: join(tmpdir(), 'pipewright-test-state'),
+  DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere',
+};
 
 export interface Ended {
   code: number | null;
@@ -24,7 +33,7 @@ export function pipeCommand(args: readonly string[], options: PipeOptions = {}):
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--import', tsx, main, ...args], {
       cwd: options.cwd,
-      env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: undefined, ...options.env },
+      env: { ...process.env, ...nowhere, NO_COLOR: '1', FORCE_COLOR: undefined, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     let stdout = '';

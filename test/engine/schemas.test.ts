@@ -199,7 +199,7 @@ describe('what is generated', () => {
     expect(tasks.limit?.fields['/timeout']?.like).toBe('10m');
     expect(tasks.read?.keys['/partition']).toEqual(['by', 'into']);
     expect(connectors.http?.secrets).toEqual(['password', 'token', 'client_secret', 'refresh_token']);
-    expect(connectors.postgres?.planned).toBe(true);
+    expect(connectors.mysql?.planned).toBe(true);
     expect(formats.csv?.extensions).toEqual(['.csv']);
   });
 

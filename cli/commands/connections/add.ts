@@ -4,7 +4,7 @@ import { connectorFields } from '../../../schemas/generated/fields.ts';
 import { connectors } from '../../../schemas/generated/language.ts';
 import { fieldOptions, type GivenFields, type ReadFields, readFields } from '../../connection-input.ts';
 import { statusLine } from '../../connection-text.ts';
-import { canAsk, withEngine } from '../../engine.ts';
+import { canAsk, tellingWhere, withEngine } from '../../engine.ts';
 import { parse } from '../../parse.ts';
 import { painter } from '../../print.ts';
 import { jsonText } from '../../tables.ts';
@@ -59,7 +59,7 @@ export async function command(argv: string[]): Promise<number> {
     if (options.format === 'json') process.stdout.write(`${jsonText(tried, 2)}\n`);
     else if (options.verify) process.stderr.write(`${statusLine(tried, paint)}\n`);
     return tried.status === 'failing' ? 3 : 0;
-  });
+  }, tellingWhere);
 }
 
 async function askConnector(): Promise<string> {

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { connectorFields } from '../../../schemas/generated/fields.ts';
 import { fieldOptions, type GivenFields, readFields, unsetOption } from '../../connection-input.ts';
 import { statusLine } from '../../connection-text.ts';
-import { canAsk, withEngine } from '../../engine.ts';
+import { canAsk, tellingWhere, withEngine } from '../../engine.ts';
 import { parse } from '../../parse.ts';
 import { painter } from '../../print.ts';
 import { jsonText } from '../../tables.ts';
@@ -52,7 +52,7 @@ export async function command(argv: string[]): Promise<number> {
     if (options.format === 'json') process.stdout.write(`${jsonText(tried, 2)}\n`);
     else process.stderr.write(`${statusLine(tried, paint)}\n`);
     return tried.status === 'failing' ? 3 : 0;
-  });
+  }, tellingWhere);
 }
 
 /** A map is given key by key: those that are not said stay, unless they were hidden. */

@@ -1,6 +1,6 @@
 // `pipe connections secure`: moves secrets that stand in a file into the credential store.
 import { Command } from 'commander';
-import { withEngine } from '../../engine.ts';
+import { tellingWhere, withEngine } from '../../engine.ts';
 import { parse } from '../../parse.ts';
 
 export async function command(argv: string[]): Promise<number> {
@@ -26,5 +26,5 @@ export async function command(argv: string[]): Promise<number> {
         : `${moved.join(' and ')} of ${name} moved to ${keptIn}; what was in the file may still be in its history: change it where that matters\n`,
     );
     return 0;
-  });
+  }, tellingWhere);
 }

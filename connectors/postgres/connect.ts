@@ -1,0 +1,269 @@
+// Sessions of one server: how they are made, bounded, given back, and ended when a run is aborted.
+import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { userInfo } from 'node:os';
+import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
+import type { ClientBase, ClientConfig, Pool, PoolClient } from 'pg';
+import type { CallOptions, ConnectorContext } from '../../engine/contracts.ts';
+import { durationMs } from '../../engine/duration.ts';
+import { failure } from '../../engine/errors.ts';
+import type { PostgresConfig } from '../../schemas/generated/types.ts';
+import { databaseFailure, type Place } from './errors.ts';
+
+export type Config = Omit<PostgresConfig, 'connector'>;
+
+export interface Session {
+  client: ClientBase;
+  /** 150004 is 15.4. */
+  version: number;
+  /** Says that the session is in the middle of something and cannot be used again. */
+  spoil(): void;
+}
+
+export interface Sessions {
+  place(shown: string): Place;
+  /** A session for the work. It is ended on the server too when the work is aborted or leaves it spoilt. */
+  use<T>(place: Place, o: CallOptions, work: (session: Session) => Promise<T>): Promise<T>;
+  /** As `use`, for work that yields. */
+  stream<T>(place: Place, o: CallOptions, work: (session: Session) => AsyncGenerator<T>): AsyncGenerator<T>;
+  close(): Promise<void>;
+}
+
+/** How values look as text must not depend on the server's or the user's settings. */
+const settings = [
+  "set datestyle = 'ISO, YMD'",
+  'set intervalstyle = iso_8601',
+  "set timezone = 'UTC'",
+  'set bytea_output = hex',
+  'set extra_float_digits = 1',
+  'set standard_conforming_strings = on',
+  'set xmloption = content',
+  'select pg_backend_pid() as pid, current_setting($$server_version_num$$)::int as version',
+].join('; ');
+
+const oldest = 120_000;
+
+export function createSessions(config: Config, context: ConnectorContext): Sessions {
+  const address = addressOf(config, context);
+  const { host, port } = address;
+  const shownHost = host.startsWith('/') ? host : `${host}:${port}`;
+  const ready = new WeakMap<ClientBase, { pid: number; version: number }>();
+  let pool: Promise<Pool> | undefined;
+  let plain = false;
+
+  const place = (shown: string): Place => ({ shown, connection: context.name, host: shownHost });
+
+  const clientConfig = async (): Promise<ClientConfig> => ({
+    ...address,
+    // Asked for each session, so that a rotated password needs no restart.
+    password: async () => (await context.credential()).password?.reveal() ?? '',
+    application_name: config.application_name ?? 'pipewright',
+    connectionTimeoutMillis: durationMs(config.connect_timeout ?? '10s'),
+    keepAlive: true,
+    ssl: plain ? false : await tlsOptions(config, host, context),
+    ...(config.statement_timeout === undefined ? {} : { statement_timeout: durationMs(config.statement_timeout) }),
+    ...(config.lock_timeout === undefined ? {} : { lock_timeout: durationMs(config.lock_timeout) }),
+  });
+
+  const openPool = async (): Promise<Pool> => {
+    const { default: pg } = await import('pg');
+    /** One that fails while it logs in closes its socket; the server would wait a minute for the rest. */
+    class Client extends pg.Client {
+      constructor(given?: string | ClientConfig) {
+        super(given);
+        const connect = this.connect.bind(this) as (done: (error?: Error) => void) => void;
+        const end = () => (this as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+        this.connect = ((done: (error?: Error) => void) =>
+          connect((error) => {
+            if (error) end();
+            done(error);
+          })) as unknown as typeof this.connect;
+      }
+    }
+    const made = new pg.Pool({
+      Client,
+      ...(await clientConfig()),
+      max: config.pool_size ?? 8,
+      idleTimeoutMillis: durationMs(config.idle_timeout ?? '30s'),
+      allowExitOnIdle: true,
+    });
+    // A session that breaks while nobody uses it is simply gone.
+    made.on('error', () => {});
+    return made;
+  };
+
+  const connect = async (): Promise<{ client: PoolClient; pid: number; version: number }> => {
+    pool ??= openPool();
+    const opened = await pool.catch((error: unknown) => {
+      pool = undefined;
+      throw error;
+    });
+    let client: PoolClient;
+    try {
+      client = await opened.connect();
+    } catch (error) {
+      if (config.ssl !== 'prefer' || plain || !String(error).includes('does not support SSL')) throw error;
+      plain = true;
+      pool = undefined;
+      await opened.end();
+      return connect();
+    }
+    try {
+      if (!ready.has(client)) {
+        // A session that breaks tells it twice: to the statement, and here.
+        client.on('error', () => {});
+        const results = (await client.query(settings)) as unknown as { rows: { pid: number; version: number }[] }[];
+        const known = results.at(-1)!.rows[0]!;
+        if (known.version < oldest) {
+          const what = `Postgres ${Math.floor(known.version / 10_000)}`;
+          throw failure('OPTION_UNSUPPORTED', {
+            what,
+            where: `/${context.name}`,
+            hint: '; it needs version 12 or newer',
+          });
+        }
+        ready.set(client, known);
+      }
+      return { client, ...ready.get(client)! };
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+  };
+
+  /** Ends a session on the server, and waits until it is gone. */
+  const terminate = async (pid: number, version: number) => {
+    const { default: pg } = await import('pg');
+    const client = new pg.Client(await clientConfig());
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      await client.query(`select pg_terminate_backend($1${version >= 140_000 ? ', 5000' : ''})`, [pid]);
+    } finally {
+      await client.end();
+    }
+  };
+
+  const begin = async (at: Place, { signal }: CallOptions) => {
+    signal.throwIfAborted();
+    const attempt = () =>
+      connect().catch((error: unknown) => {
+        throw databaseFailure(error, at);
+      });
+    const { client, pid, version } = await context.retry(attempt, { signal });
+    let spoilt = false;
+    let ending: Promise<void> | undefined;
+    const end = () => {
+      ending ??= terminate(pid, version).catch((error: unknown) => {
+        context.log.debug(`session ${pid} of ${context.name} could not be ended`, { reason: String(error) });
+      });
+      return ending;
+    };
+    const onAbort = () => void end();
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    const session: Session = {
+      client,
+      version,
+      spoil() {
+        spoilt = true;
+      },
+    };
+    return {
+      session,
+      async finish() {
+        signal.removeEventListener('abort', onAbort);
+        if (spoilt) void end();
+        await ending;
+        client.release(spoilt || ending !== undefined);
+      },
+    };
+  };
+
+  const explained = (error: unknown, at: Place, signal: AbortSignal): unknown =>
+    signal.aborted ? signal.reason : databaseFailure(error, at);
+
+  return {
+    place,
+    async use(at, o, work) {
+      const { session, finish } = await begin(at, o);
+      try {
+        return await work(session);
+      } catch (error) {
+        throw explained(error, at, o.signal);
+      } finally {
+        await finish();
+      }
+    },
+    async *stream(at, o, work) {
+      const { session, finish } = await begin(at, o);
+      try {
+        for await (const item of work(session)) {
+          o.signal.throwIfAborted();
+          yield item;
+          o.signal.throwIfAborted();
+        }
+      } catch (error) {
+        throw explained(error, at, o.signal);
+      } finally {
+        await finish();
+      }
+    },
+    async close() {
+      const opened = await pool?.catch(() => undefined);
+      pool = undefined;
+      await opened?.end();
+    },
+  };
+}
+
+/** Work in a transaction. What breaks it off is undone, also by the server alone when the session is gone. */
+export async function inTransaction<T>({ client, spoil }: Session, how: string, work: () => Promise<T>): Promise<T> {
+  await client.query(`begin ${how}`);
+  try {
+    const result = await work();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(spoil);
+    throw error;
+  }
+}
+
+function addressOf(config: Config, { name }: ConnectorContext) {
+  if (config.ssh_host !== undefined) throw failure('OPERATION_PENDING', { what: '`ssh_host`' });
+  if (config.url === undefined) {
+    const { host = 'localhost', port = 5432, user = userInfo().username, database = user } = config;
+    return { host, port, user, database };
+  }
+  const invalid = (reason: string) => failure('CONNECTION_INVALID', { reason: `${name}: its \`url\` ${reason}` });
+  if (!URL.canParse(config.url)) throw invalid('cannot be read');
+  const url = new URL(config.url);
+  if (url.password !== '') throw invalid('has a password in it; keep that in a credential store');
+  if (url.search !== '') throw invalid('has options after "?"; give them as fields of the connection');
+  const user = decodeURIComponent(url.username) || config.user || userInfo().username;
+  return {
+    host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1') || config.host || 'localhost',
+    port: Number(url.port) || config.port || 5432,
+    user,
+    database: decodeURIComponent(url.pathname.slice(1)) || config.database || user,
+  };
+}
+
+async function tlsOptions(config: Config, host: string, context: ConnectorContext): Promise<ConnectionOptions | false> {
+  const mode = config.ssl ?? 'verify-full';
+  if (mode === 'disable' || host.startsWith('/')) return false;
+  const file = async (path: string | undefined) => (path === undefined ? undefined : readFile(path, 'utf8'));
+  const key = (await context.credential()).ssl_key?.reveal();
+  const [ca, cert] = [await file(config.ssl_ca), await file(config.ssl_cert)];
+  const checked = mode === 'verify-ca' || mode === 'verify-full';
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    rejectUnauthorized: checked,
+    // The driver gives no name for an address of numbers, and what stands in for it would be `localhost`.
+    checkServerIdentity: (_, certificate) =>
+      mode === 'verify-full' ? checkServerIdentity(host, certificate) : undefined,
+  };
+}

@@ -1,0 +1,96 @@
+// Postgres: tables and queries read through COPY TO, written through COPY FROM.
+import { defineConnector, type ReadOptions } from '../../engine/contracts.ts';
+import { asFailure, failure } from '../../engine/errors.ts';
+import { describeSchema, findTable, listEntries, tablePath } from './catalog.ts';
+import { type Config, createSessions, inTransaction } from './connect.ts';
+import { copyStream, querySource, tableSource } from './copy.ts';
+import { writeTable } from './write.ts';
+
+export const connector = defineConnector({
+  name: 'postgres',
+  capabilities: ['list', 'read', 'write', 'query', 'describe'],
+  stores: 'rows',
+
+  open(config: Config, context) {
+    const sessions = createSessions(config, context);
+    const ownSchema = config.schema ?? 'public';
+    const placeOf = (path: string) => sessions.place(`/${context.name}/${path.replace(/^\/+/, '')}`);
+
+    return {
+      async *list(path, o) {
+        yield* await sessions.use(placeOf(path), o, ({ client }) => listEntries(client, path, o));
+      },
+
+      /** A table or a view. */
+      async read(path, o) {
+        refusePending(o);
+        const place = placeOf(path);
+        const source = await sessions.use(place, o, (session) =>
+          inTransaction(session, 'read only', async () => {
+            const table = await findTable(session.client, tablePath(path, ownSchema));
+            if (table === undefined)
+              throw failure('NOT_FOUND', { path: place.shown, hint: ': there is no such table or view' });
+            return tableSource(session, table, o, place.shown);
+          }),
+        );
+        return copyStream(sessions, place, source, o);
+      },
+
+      async write(path, stream, o) {
+        if (stream.kind === 'files') throw failure('BUG', { reason: 'files reached the postgres connector' });
+        return writeTable(sessions, placeOf(path), tablePath(path, ownSchema), stream, o);
+      },
+
+      /** A statement that only reads; it may not change anything. */
+      async query(statement, parameters, o) {
+        if (o.readOnly !== true) throw failure('OPERATION_PENDING', { what: 'a query that writes' });
+        const place = sessions.place(`/${context.name}, \`query\``);
+        const source = await sessions.use(place, o, (session) =>
+          inTransaction(session, 'read only', () => querySource(session, statement, parameters)),
+        );
+        return copyStream(sessions, place, source, o);
+      },
+
+      async describe(path, o) {
+        const place = placeOf(path);
+        return sessions.use(place, o, async ({ client }) => {
+          const plain = path.replace(/^\/+|\/+$/g, '');
+          if (plain === '') return { kind: 'folder' };
+          const table = await findTable(client, tablePath(plain, ownSchema));
+          if (table === undefined) {
+            const folder = plain.includes('/') ? undefined : await describeSchema(client, plain);
+            if (folder === undefined)
+              throw failure('NOT_FOUND', { path: place.shown, hint: ': there is no such table or view' });
+            return folder;
+          }
+          const { kind, size, rowEstimate } = table;
+          const columns = table.columns.map(({ generated: _, ...column }) => column);
+          return { kind, columns, size, ...(rowEstimate === undefined ? {} : { rowEstimate }) };
+        });
+      },
+
+      async verify(o) {
+        try {
+          await sessions.use(sessions.place(`/${context.name}`), o, async ({ client }) => client.query('select 1'));
+          return { ok: true };
+        } catch (error) {
+          if (o.signal.aborted) throw o.signal.reason;
+          const { code, message } = asFailure(error, context.name);
+          return { ok: false, code, reason: message };
+        }
+      },
+
+      close: () => sessions.close(),
+    };
+  },
+});
+
+function refusePending({ cursor, partition, after, filters, query }: ReadOptions): void {
+  if (cursor !== undefined) throw failure('OPERATION_PENDING', { what: '`cursor`' });
+  if (partition !== undefined) throw failure('OPERATION_PENDING', { what: '`partition`' });
+  if (after !== undefined) throw failure('OPERATION_PENDING', { what: 'reading on from a checkpoint' });
+  if (query !== undefined) throw failure('BUG', { reason: 'a query was given to `read` of the postgres connector' });
+  if (filters !== undefined) {
+    throw failure('OPTION_UNSUPPORTED', { what: '`filters`', where: 'a table', hint: '; say it in SQL with `where`' });
+  }
+}
