@@ -37,7 +37,7 @@ export async function evaluateField(
   const evaluate = compileValue(value, { where, names });
   const folder = found.folder ?? parts.folder;
   const secretive = names.includes('secret');
-  if (secretive) learnFrom(value, field, info.secret === true, parts.learn);
+  learnFrom(value, '', info.secret === true, parts.learn);
   if (evaluate === undefined) return info.path === undefined ? value : absolute(value, folder);
 
   const learned = async (text: Promise<string>) => {
@@ -147,35 +147,46 @@ function learnFrom(value: Value, field: string, secret: boolean, learn: (value: 
 /** Tells of every secret that a definition holds as text, right or wrong, before anything is said about it. */
 export function learnDefinition(definition: Readonly<Record<string, unknown>>, learn: (value: string) => void): void {
   const { connector } = definition;
-  const secrets =
-    typeof connector === 'string' && Object.hasOwn(connectors, connector) ? connectors[connector]!.secrets : [];
+  const part =
+    typeof connector === 'string' && Object.hasOwn(connectors, connector) ? connectors[connector] : undefined;
   for (const [field, value] of Object.entries(definition)) {
-    learnFrom(value as Value, field, secrets.includes(field) || (isOwnField(field) && looksSecret(field)), learn);
-    if (typeof value === 'string' && /^[a-z][\w+.-]*:\/\/[^/]*:[^/]*@/i.test(value)) learn(value);
+    // A field that the connector does not have may be a secret one misspelt.
+    const known = part?.keys['']?.includes(field) ?? !isOwnField(field);
+    learnFrom(value as Value, '', part?.secrets.includes(field) || (!known && looksSecret(field)), learn);
+    if (hasPassword(value)) learn(String(value));
   }
 }
 
-/** A definition with `replaced` in the place of each secret that it holds as text; undefined takes it out. */
+/**
+ * A definition with `replaced` in the place of each secret that it holds as text; undefined takes it out. A field that
+ * the connector does not have may be a secret one misspelt.
+ */
 export function withSecretTexts(
   definition: ConnectionDefinition,
   replaced: () => string | undefined,
 ): ConnectionDefinition {
-  const secrets = Object.hasOwn(connectors, definition.connector) ? connectors[definition.connector]!.secrets : [];
-  const visit = (value: unknown, field: string, secret: boolean): unknown => {
-    if (Array.isArray(value)) return value.map((each) => visit(each, field, secret));
+  const part = Object.hasOwn(connectors, definition.connector) ? connectors[definition.connector] : undefined;
+  const visit = (value: unknown, secret: boolean): unknown => {
+    if (Array.isArray(value)) return value.flatMap((each) => visit(each, secret) ?? []);
     if (typeof value === 'object' && value !== null)
       return Object.fromEntries(
         Object.entries(value).flatMap(([key, each]) => {
-          const shown = visit(each, key, secret || sensitiveField.test(key));
+          const shown = visit(each, secret || sensitiveField.test(key));
           return shown === undefined ? [] : [[key, shown]];
         }),
       );
     const plain = (typeof value === 'string' && !value.includes('${')) || typeof value === 'number';
-    return secret && plain ? replaced() : value;
+    return plain && (secret || hasPassword(value)) ? replaced() : value;
   };
   const fields = Object.entries(definition).flatMap(([field, value]) => {
-    const shown = isOwnField(field) ? visit(value, field, secrets.includes(field)) : value;
+    const unknown = part?.keys['']?.includes(field) === false;
+    const shown = isOwnField(field) ? visit(value, unknown || part?.secrets.includes(field) === true) : value;
     return shown === undefined ? [] : [[field, shown]];
   });
   return Object.fromEntries(fields) as ConnectionDefinition;
+}
+
+/** `postgres://user:password@host`. */
+function hasPassword(value: unknown): boolean {
+  return typeof value === 'string' && /^[a-z][\w+.-]*:\/\/[^/]*:[^/]*@/i.test(value);
 }

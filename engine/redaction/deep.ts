@@ -36,7 +36,11 @@ export function redactDeep<T>(value: T, redact: (text: string) => string): T {
       return copy;
     }
     if (types.isNativeError(value) || value instanceof Error) {
-      const copy = keep(Object.create(Object.getPrototypeOf(value)));
+      // A DOMException is one by what is inside it: its getters refuse a copy of its prototype.
+      const copy =
+        value instanceof DOMException
+          ? keep(new DOMException(redact(value.message), value.name))
+          : keep(Object.create(Object.getPrototypeOf(value)));
       // Engines differ in whether `stack` is a property like others.
       return copyProperties(value, copy, [...new Set<string | symbol>(['stack', ...Reflect.ownKeys(value)])]);
     }

@@ -229,9 +229,9 @@ describe('verify', () => {
   it('remembers why it fails, without the secret', async () => {
     await add({ secrets: { token: 'wr0ng-s3cret' }, fields: { base_url: `${server.url}/refuses/`, auth: 'bearer' } });
     server.on('HEAD /refuses/', { status: 405 });
-    server.on('GET /refuses/', ({ headers }, response) =>
-      response.writeHead(401, { 'content-type': 'text/plain' }).end(`not with ${headers.authorization}`),
-    );
+    server.on('GET /refuses/', ({ headers }, response) => {
+      response.writeHead(401, { 'content-type': 'text/plain' }).end(`not with ${headers.authorization}`);
+    });
     const tried = await own.engine.connections.verify('shop');
     expect(tried).toMatchObject({ status: 'failing', code: 'CREDENTIAL_REFUSED' });
     expect(tried.reason).toContain('not with Bearer [secret]');

@@ -63,7 +63,7 @@ const seen = () => server.received.at(-1)!.headers;
 
 beforeAll(async () => {
   server = await startHttpServer();
-  server.otherwise((_, response) => response.writeHead(200, { 'content-type': 'text/csv' }).end('id\n1\n'));
+  server.otherwise((_, response) => void response.writeHead(200, { 'content-type': 'text/csv' }).end('id\n1\n'));
 });
 afterAll(() => server.close());
 beforeEach(() => {
