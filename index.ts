@@ -24,7 +24,9 @@ export interface PipeParams {}
 type RowOf<Path> = Path extends keyof PathRows ? PathRows[Path] : Row;
 type ParamsOf<Source> = [Source] extends [never]
   ? unknown
-  : Source extends keyof PipeParams ? { params?: PipeParams[Source] } : unknown;
+  : Source extends keyof PipeParams
+    ? { params?: PipeParams[Source] }
+    : unknown;
 
 /** The engine, typed by what `pipe types` knows of the project. */
 export interface Engine extends Omit<AnyEngine, 'read' | 'run'> {

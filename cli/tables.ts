@@ -46,7 +46,7 @@ function isNumeric(value: Value | undefined): boolean {
   return value === null || value === undefined || typeof value === 'number' || typeof value === 'bigint';
 }
 
-export function textOf(value: Value): string {
+function textOf(value: Value): string {
   if (typeof value === 'string') return value;
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;
   return typeof value === 'object' ? jsonText(value) : String(value);
@@ -86,7 +86,7 @@ function shortened(text: string, most: number): string {
 }
 
 /** How many places a text takes on a terminal: East Asian wide letters and emoji two, marks on letters none. */
-export function widthOf(text: string): number {
+function widthOf(text: string): number {
   let width = 0;
   for (const letter of stripVTControlCharacters(text)) {
     if (/^[\p{Mark}\p{Cf}]$/u.test(letter)) continue;

@@ -11,7 +11,7 @@ import { connectionScope, evaluateValue } from './scope.ts';
 import { evaluateWith, readSecretFile } from './secret-references.ts';
 
 /** The secret fields that a connection may have, by its connector's schema; none where it says `auth: none`. */
-export function secretFieldsOf({ definition }: FoundConnection): readonly string[] {
+function secretFieldsOf({ definition }: FoundConnection): readonly string[] {
   const part = Object.hasOwn(connectors, definition.connector) ? connectors[definition.connector] : undefined;
   if (part === undefined || (part.keys['']?.includes('auth') && (definition.auth ?? 'none') === 'none')) return [];
   return part.secrets;

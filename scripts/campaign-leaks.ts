@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
+import type { Redactor } from '../engine/redact.ts';
 import { createEngine, type Engine } from '../index.ts';
 import { type ConnectorField, connectorFields } from '../schemas/generated/fields.ts';
 import { connectors } from '../schemas/generated/language.ts';
@@ -42,16 +43,16 @@ export function formsOf(secret: string): string[] {
     forms.add(text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;'));
     forms.add(bytes.toString('hex'));
     forms.add(inspect(text).slice(1, -1));
-    // Wherever it stands inside of a longer text; its ends depend on the neighbours.
+    // Wherever it stands inside of a longer text: what of it does not depend on its neighbours.
     for (const shift of [0, 1, 2]) {
       const encoded = Buffer.concat([Buffer.alloc(shift), bytes])
         .toString('base64')
         .replace(/=+$/, '');
-      const own = encoded.slice(shift === 0 ? 0 : 4, -1);
-      if (own.length >= 6) forms.add(own).add(own.replaceAll('+', '-').replaceAll('/', '_'));
+      const own = encoded.slice(shift === 0 ? 0 : shift + 1, (shift + bytes.length) % 3 === 0 ? undefined : -1);
+      forms.add(own).add(own.replaceAll('+', '-').replaceAll('/', '_'));
     }
   }
-  return [...forms].filter((form) => form.length >= 4 && form !== 'https://');
+  return [...forms].filter((form) => form.length >= 5 && form !== 'https://');
 }
 
 /** The canaries found in a text, with the form and what is around it. */
@@ -82,8 +83,12 @@ export interface CampaignOptions {
   canaries?: readonly string[];
   ways?: readonly Way[];
   scenarios?: readonly Scenario[];
-  /** The command as well, as processes of their own; else only the library. */
-  command: boolean;
+  /** Only these fields; all, unless told. */
+  fields?: readonly string[];
+  /** The command as well, as processes of their own, which `run` and `plan` that many of the pipes; 0: only the library. */
+  command: number;
+  /** In place of the engine's own: to see that the search finds what is not redacted. */
+  redactor?: Redactor;
   /** Told of each outcome. */
   progress?(outcome: Outcome): void;
 }
@@ -235,9 +240,22 @@ export async function runLeakCampaign(options: CampaignOptions): Promise<Outcome
       for (const scenario of tried) {
         const started = Date.now();
         const outcome: Outcome = { connector, scenario, searched: 0, leaks: [], seconds: 0 };
-        const fields = targets().filter((each) => each.connector === connector);
+        const fields = targets().filter(
+          (each) => each.connector === connector && options.fields?.includes(each.field) !== false,
+        );
         for (const { field } of fields) {
-          for (const way of chosen) await plant({ connector, field, way, scenario, names, hostile, command, outcome });
+          for (const way of chosen)
+            await plant({
+              connector,
+              field,
+              way,
+              scenario,
+              names,
+              hostile,
+              command,
+              outcome,
+              redactor: options.redactor,
+            });
         }
         outcome.seconds = (Date.now() - started) / 1000;
         outcomes.push(outcome);
@@ -257,8 +275,9 @@ interface Planting {
   scenario: Scenario;
   names: readonly string[];
   hostile: Hostile;
-  command: boolean;
+  command: number;
   outcome: Outcome;
+  redactor: Redactor | undefined;
 }
 
 /** One connection for each canary, in one project; then everything that can be done with them. */
@@ -334,6 +353,7 @@ async function plant(planting: Planting): Promise<void> {
 
     const engine = createEngine({
       ...own,
+      ...(planting.redactor === undefined ? {} : { redactor: planting.redactor }),
       ...(scenario === 'crash' && way === 'store' ? { credentials: crashingStore(names) } : {}),
     });
     try {
@@ -342,7 +362,8 @@ async function plant(planting: Planting): Promise<void> {
     } finally {
       await engine.close();
     }
-    if (planting.command) await exerciseCommand({ folder, root, pipes, environment, project }, search);
+    if (planting.command > 0)
+      await exerciseCommand({ folder, root, pipes, environment, project }, planting.command, search);
     for (const [path, text] of textsBelow(join(root, 'state'))) search(`state file ${path}`, text);
     if (way !== 'text in the project')
       for (const [path, text] of textsBelow(join(root, 'config'))) search(`registry ${path}`, text);
@@ -454,6 +475,7 @@ interface CommandPlace {
 /** The command in every format. A canary as argument (`-p`) is the caller's own doing, so params go without. */
 async function exerciseCommand(
   { folder, root, pipes, environment, project }: CommandPlace,
+  runs: number,
   search: Search,
 ): Promise<void> {
   const env = { ...environment, XDG_CONFIG_HOME: join(root, 'config'), XDG_STATE_HOME: join(root, 'state') };
@@ -470,7 +492,7 @@ async function exerciseCommand(
     await run('connections', 'verify', '--all', '--timeout', '2', '--format', 'json');
     await run('connections', 'show', 'canary-0');
   }
-  for (const [i, { file }] of pipes.entries()) {
+  for (const [i, { file }] of pipes.slice(0, runs).entries()) {
     const styles = [['--log', 'auto'], ['--log', 'plain', '--report', 'json'], ['--log', 'json'], ['--quiet']];
     await run('run', file, ...styles[i % styles.length]!);
     await run('plan', file, ...(i % 2 === 0 ? [] : ['--format', 'json']));
@@ -488,13 +510,16 @@ function textsBelow(folder: string): [path: string, text: string][] {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const command = process.argv.includes('--command');
+  const command = process.argv.includes('--command') ? Number.POSITIVE_INFINITY : 0;
+  // A process for each output takes its time: two ways stand for all.
+  const chosen: readonly Way[] = command > 0 ? ['text in the pipe', 'environment'] : ways;
   const only = process.argv.slice(2).filter((each) => !each.startsWith('-'));
   console.log(
-    `${Object.keys(canaries).length} canaries × ${ways.length} ways; connectors: ${[...new Set(targets().map(({ connector }) => connector))].join(', ')}`,
+    `${Object.keys(canaries).length} canaries × ${chosen.length} ways; connectors: ${[...new Set(targets().map(({ connector }) => connector))].join(', ')}`,
   );
   const outcomes = await runLeakCampaign({
     command,
+    ways: chosen,
     ...(only.length === 0 ? {} : { connectors: only }),
     progress: ({ connector, scenario, searched, leaks, seconds }) => {
       console.log(
