@@ -50,7 +50,8 @@ export { type PipeBuilder, pipe } from './engine/builder.ts';
 export type { ConnectionEdit, NewConnection } from './engine/connection-changes.ts';
 export type { ConnectionDetails, ConnectionInfo, ConnectionList } from './engine/connection-info.ts';
 export type { Connections } from './engine/connections-api.ts';
-export type { Column, Row, RunEvent, RunReport, TaskReport, Value } from './engine/contracts.ts';
+export type { Column, CredentialStore, Row, RunEvent, RunReport, TaskReport, Value } from './engine/contracts.ts';
+export { createStores } from './engine/credentials/stores.ts';
 export type {
   CheckResult,
   DefinitionSource,

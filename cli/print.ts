@@ -1,7 +1,8 @@
 // How figures, tables and errors are printed: one look for every command.
 import { styleText } from 'node:util';
+import { environmentName } from '../engine/credentials/names.ts';
 import type { RunFailure } from '../engine/engine.ts';
-import { asFailure, exitCode } from '../engine/errors.ts';
+import { asFailure, exitCode, type Failure } from '../engine/errors.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -25,8 +26,18 @@ export function printFailure(error: unknown): number {
   process.stderr.write(
     `${place === undefined ? '' : `${paint('bold', place)} `}${paint('red', found.code)} ${found.message}\n`,
   );
+  const advice = adviceOf(found);
+  if (advice !== undefined) process.stderr.write(`  ${paint('dim', '=')} ${advice}\n`);
   if (found.fault === 'bug' && found.cause instanceof Error) process.stderr.write(`${found.cause.stack}\n`);
   return exitCode(found);
+}
+
+/** What to do about a credential that is not there. */
+function adviceOf({ code, data }: Failure): string | undefined {
+  const { connection, fields, hint } = data;
+  if (code !== 'CREDENTIAL_MISSING' || String(hint).includes('${') || connection === '') return undefined;
+  const variable = environmentName(String(connection), String(fields));
+  return `\`pipe connections edit ${connection} --secret-from-stdin ${fields}\` keeps one, or set ${variable}`;
 }
 
 export function formatCount(count: number): string {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type HttpServer, startHttpServer } from '../servers/http.ts';
+import { keychainMissing, startKeychain } from '../servers/keychain.ts';
 import { type Ended, pipeCommand } from './pipe.ts';
 
 const secret = 't0p s3cret/+"';
@@ -229,7 +230,7 @@ describe('pipe connections', () => {
       code: 3,
       stdout: expect.stringContaining('CREDENTIAL_MISSING'),
     });
-  });
+  }, 120_000);
 
   it('secure moves a secret out of the file that the warning names', async () => {
     put(
@@ -346,4 +347,35 @@ describe('pipe types', () => {
     const failing = await pipe(['types', '--out', '-'], { env: { XDG_CONFIG_HOME: join(cwd, 'none') } });
     expect(failing).toMatchObject({ code: 3, stderr: expect.stringContaining('no types for /shop/a.csv') });
   });
+});
+
+describe('the keychain', () => {
+  const missing = keychainMissing();
+
+  it('keeps secrets where one answers; one that is locked is told', async ({ skip }) => {
+    if (missing !== undefined) {
+      if (process.env.CI) throw new Error(missing);
+      skip(missing);
+    }
+    const keychain = await startKeychain();
+    try {
+      const env = { ...keychain.environment, PIPE_PASSPHRASE: '' };
+      const added = await pipe(
+        ['conn', 'add', 'http', '--alias', 'shop', '--set', `base_url=${server.url}/`].concat([
+          '--set',
+          'auth=bearer',
+          '--secret-from-stdin',
+          'token',
+        ]),
+        { stdin: secret, env },
+      );
+      expect(added).toMatchObject({ code: 0, stderr: expect.stringContaining('its secrets are in the keychain') });
+      expect((await pipe(['conn', 'show', 'shop'], { env })).stdout).toContain('configured: the keychain');
+      await keychain.lock();
+      const locked = await pipe(['conn', 'verify', 'shop', '--timeout', '5'], { env });
+      expect(locked).toMatchObject({ code: 3, stdout: expect.stringContaining('STORE_LOCKED the keychain is locked') });
+    } finally {
+      await keychain.close();
+    }
+  }, 120_000);
 });

@@ -345,3 +345,20 @@ describe('op: connect', () => {
     expect(own.registry()).toBeUndefined();
   });
 });
+
+describe('a project with 10,000 connections', () => {
+  it('is checked as one with few, and each of them is found', async () => {
+    const count = 10_000;
+    const fields = (i: number) => `connector: http\n    base_url: https://api-${i}.example.com/\n    auth: none\n`;
+    const text = Array.from({ length: count }, (_, i) => `  api-${i}:\n    ${fields(i)}`).join('');
+    own.put('pipewright.yaml', `connections:\n${text}`);
+    const started = performance.now();
+    expect((await own.engine.check(reading(`/api-${count - 1}/a.csv`))).diagnostics).toEqual([]);
+    // Many times what it takes, for machines that are busy; a quadratic check takes minutes.
+    expect(performance.now() - started).toBeLessThan(10_000);
+    own.put('pipewright.yaml', `connections:\n${text}  last: { connector: htpp }\n`);
+    expect((await own.engine.check(reading('/api-1/a.csv'))).diagnostics).toMatchObject([
+      { code: 'UNKNOWN_CONNECTOR', line: 2 + 4 * count, col: 22 },
+    ]);
+  });
+});

@@ -353,6 +353,15 @@ describe('in pieces', () => {
   });
 });
 
+it('an error whose getters look inside, such as that of an abort, can still be printed', () => {
+  const error = new DOMException('aborted by hunter2hunter2', 'AbortError');
+  const wrapped = new Error('x', { cause: error });
+  const copy = knowing('hunter2hunter2').redactValue(wrapped).cause as DOMException;
+  expect(inspect(copy)).toContain('aborted by [secret]');
+  expect(copy).toBeInstanceOf(DOMException);
+  expect(copy.name).toBe('AbortError');
+});
+
 describe('speed', () => {
   const line =
     '{"level":"info","time":"2025-01-02T03:04:05Z","msg":"write has written 8192 rows","url":"https://h/a%20b?x=1&y=2"}\n';
