@@ -45,7 +45,10 @@ export interface Column {
 
 export interface Batch {
   rows: readonly Row[];
-  /** Where the source stands once every row up to the end of this batch has been taken. */
+  /**
+   * Where the source stands once every row up to the end of this batch has been taken. Made of what JSON has (no
+   * bigint, no bytes); only the source that made it knows what is in it.
+   */
   checkpoint?: Value;
 }
 
@@ -68,6 +71,8 @@ export interface RowStream {
   columns?: readonly Column[];
   /** Iterated once. Pulling is the back-pressure. */
   batches: AsyncIterable<Batch>;
+  /** The batches carry checkpoints, the last one too. Whoever holds rows back, or mixes streams, leaves it out. */
+  checkpoints?: boolean;
   /** The same rows as bytes in one of the encodings, or undefined. Takes the place of `batches`. */
   encoded?(accepts: readonly Encoding[]): EncodedRows | undefined;
 }
@@ -177,7 +182,12 @@ export interface Entry {
 }
 
 export interface ReadOptions extends CallOptions {
-  /** Go on after this checkpoint of an earlier, broken read. */
+  /**
+   * The batches are to carry checkpoints, so the rows come in an order in which a later read can go on `after` one.
+   * A source that cannot refuses with NOT_RESUMABLE.
+   */
+  checkpoints?: boolean;
+  /** Go on after this checkpoint of an earlier read of the same thing. With `checkpoints` only. */
   after?: Value;
   columns?: readonly string[];
   /** Named filters, declared by the connector's resource. */
@@ -187,7 +197,18 @@ export interface ReadOptions extends CallOptions {
   query?: string;
   parameters?: readonly Value[];
   partition?: { by?: string; into: number | 'auto' };
-  cursor?: { columns: readonly string[]; after?: Value };
+  cursor?: Cursor;
+}
+
+/** An incremental read: rows in the order of `columns`, whose values only grow. Its batches carry checkpoints. */
+export interface Cursor {
+  columns: readonly string[];
+  /** The checkpoint of an earlier read, or what the definition says the first one starts after: values by column. */
+  after?: Value;
+  /** No further than this checkpoint: what an earlier run had read before it broke, once more. */
+  until?: Value;
+  /** How far before `after` to begin, for rows that came late. Milliseconds for times, else in units of the first column. */
+  lookback?: number;
 }
 
 export interface WriteOptions extends CallOptions {
@@ -195,6 +216,11 @@ export interface WriteOptions extends CallOptions {
   mode: 'default' | 'append' | 'replace' | 'upsert' | 'create';
   key?: readonly string[];
   commit?: 'run' | 'batch';
+  /**
+   * The checkpoint of the last batch taken is kept under this name, in the same transaction as its rows: at each commit
+   * with `commit: batch`, else at the one at the end. `last`: whether the last one stays, or is removed with the last commit.
+   */
+  checkpoint?: { name: string; last: 'keep' | 'remove' };
   createTable?: 'auto' | 'never';
   schema?: 'evolve' | 'freeze';
   contentType?: string;
@@ -280,6 +306,8 @@ export interface Operations {
   describe(path: string, o: CallOptions): Promise<Description>;
   remove(path: string, o: CallOptions): Promise<void>;
   makeFolder(path: string, o: CallOptions): Promise<void>;
+  /** The checkpoint that a write to this path has kept under the name, or undefined. */
+  checkpoint(path: string, name: string, o: CallOptions): Promise<Value | undefined>;
 }
 
 export type Capability = keyof Operations;

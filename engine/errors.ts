@@ -33,6 +33,10 @@ const catalogue = {
     fault: 'definition',
     message: 'cannot tell the format of {path}; say it with `format:`, one of {known}',
   },
+  NOT_RESUMABLE: {
+    fault: 'definition',
+    message: '{path} cannot be read on from a checkpoint: {reason}',
+  },
   OPERATION_PENDING: {
     fault: 'definition',
     message: '{what} is part of the language but this version cannot run it yet',

@@ -45,6 +45,8 @@ export interface Loaded {
 export interface LoadOptions {
   /** The key that a document which is a list stands for: a bare task list means `{ tasks: […] }`. */
   list?: string;
+  /** How many tokens of YAML it may have at most, where it may be longer than a pipe. */
+  mostTokens?: number;
 }
 
 /** Loads a file. Throws FILE_NOT_FOUND, FILE_IS_FOLDER and what else keeps it from being read; its content makes diagnostics. */
@@ -86,7 +88,9 @@ export async function loadText(text: string, file: string, options: LoadOptions 
   };
   const loaded = (source: Source | undefined): Loaded => ({ source, diagnostics, line: lines.line });
 
-  const tree = (plain.length > large ? readSimple(plain) : undefined) ?? (await readYaml(plain, lines, report));
+  const tree =
+    (plain.length > large ? readSimple(plain) : undefined) ??
+    (await readYaml(plain, lines, report, options.mostTokens));
   if (tree === undefined) {
     if (diagnostics.length === 0) report('FILE_EMPTY', 'the file is empty', 0, 0);
     return loaded(undefined);
@@ -98,9 +102,14 @@ export async function loadText(text: string, file: string, options: LoadOptions 
   return loaded(createSource({ file: shown, text: plain, value, tree, list, lines }));
 }
 
-async function readYaml(text: string, lines: Lines, report: Report): Promise<DocumentTree | undefined> {
+async function readYaml(
+  text: string,
+  lines: Lines,
+  report: Report,
+  mostTokens?: number,
+): Promise<DocumentTree | undefined> {
   const yaml = await import('yaml');
-  const document = parseText(yaml, text, report);
+  const document = parseText(yaml, text, report, mostTokens);
   return document === undefined ? undefined : convertDocument(yaml, document, lines, report);
 }
 

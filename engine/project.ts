@@ -13,6 +13,9 @@ import { validateProject } from './validate.ts';
 
 export const projectFileName = 'pipewright.yaml';
 
+// 20,000 connections of ten fields, where they cannot be read the fast way.
+const mostTokens = 2_000_000;
+
 /** A file with connections: a project's, or the user's own. */
 export interface ConnectionsFile {
   /** For messages: from the current folder, where it is in it. */
@@ -53,7 +56,7 @@ export async function loadConnections(
   // Short, as the user would name it.
   const short = relative('.', file);
   const shown = short.startsWith('..') ? file : short;
-  const { source, diagnostics, line } = await loadFile(shown);
+  const { source, diagnostics, line } = await loadFile(shown, { mostTokens });
   const folder = dirname(resolve(file));
   // A file that someone has just made is no mistake.
   const unreadable = diagnostics.filter(({ code }) => code !== 'FILE_EMPTY');

@@ -33,6 +33,7 @@ const abilities: Record<Capability, string> = {
   describe: 'describe what it has',
   remove: 'delete anything',
   makeFolder: 'make folders',
+  checkpoint: 'keep checkpoints',
 };
 
 /** The operation of the target's connection, ready to be called; CAPABILITY_MISSING where it has none. */

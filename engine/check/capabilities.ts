@@ -27,6 +27,7 @@ const doneTo: Readonly<Record<Capability, string>> = {
   describe: 'be described',
   remove: 'have things deleted',
   makeFolder: 'have folders made',
+  checkpoint: 'keep checkpoints',
 };
 
 /** `inside`: the path in the connection. */

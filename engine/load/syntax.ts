@@ -5,10 +5,10 @@ import type { Report } from './document.ts';
 type Yaml = typeof import('yaml');
 
 // A definition of 20,000 tasks has fewer; what has more takes seconds to parse.
-const mostTokens = 400_000;
+const standardTokens = 400_000;
 
 /** The one document of the text, or undefined when it is refused; every mistake is reported. */
-export function parseText(yaml: Yaml, text: string, report: Report): Document | undefined {
+export function parseText(yaml: Yaml, text: string, report: Report, mostTokens = standardTokens): Document | undefined {
   const composer = new yaml.Composer({ uniqueKeys: false, resolveKnownTags: false, version: '1.2', schema: 'core' });
   const lexer = new yaml.Lexer();
   const parser = new yaml.Parser();

@@ -42,6 +42,7 @@ const allCapabilities: Capability[] = [
   'describe',
   'remove',
   'makeFolder',
+  'checkpoint',
 ];
 
 const oddNames = [

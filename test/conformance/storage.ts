@@ -39,6 +39,7 @@ const allCapabilities: Capability[] = [
   'describe',
   'remove',
   'makeFolder',
+  'checkpoint',
 ];
 
 const oddNames = [

@@ -97,7 +97,7 @@ test('changes of a valid definition', async () => {
       { op: 'read', path: 'orders.csv', id: 'orders', format: { name: 'csv', delimiter: ',' } },
       { op: 'filter', where: 'record.total > params.n && record.day >= params.since' },
       { op: 'set', values: { a: '${record.total * 2}', b: 'x ${tasks.orders.rows}' } },
-      { op: 'write', path: 'out-${params.since}.csv', mode: 'replace', on_error: [{ op: 'write', path: 'e.ndjson' }] },
+      { op: 'write', path: 'out-${params.since}.csv', mode: 'replace', key: ['a'] },
       { op: 'read', path: '/api/more.json' },
       { op: 'write', path: '-', format: 'ndjson' },
     ],
