@@ -9,15 +9,30 @@ export interface Barrier {
   fail(reason: unknown): void;
 }
 
-export function createBarrier(): Barrier {
+/** `settle` is done once, when all are here and before they go on; where it fails, they are turned away. */
+export function createBarrier(settle?: () => Promise<void>): Barrier {
   /** Pieces of work going on, by owner. */
   const going = new Map<number, number>();
   const waiting = new Map<number, { resolve: () => void; reject: (reason: unknown) => void }[]>();
   let failed: { reason: unknown } | undefined;
+  let settled: 'not yet' | 'going on' | 'done' = settle === undefined ? 'done' : 'not yet';
 
+  const fail = (reason: unknown) => {
+    failed = { reason };
+    for (const callers of waiting.values()) for (const caller of callers) caller.reject(reason);
+    waiting.clear();
+  };
   const openIfAllHere = () => {
-    if (failed !== undefined || waiting.size === 0) return;
+    if (failed !== undefined || waiting.size === 0 || settled === 'going on') return;
     for (const owner of going.keys()) if (!waiting.has(owner)) return;
+    if (settled === 'not yet') {
+      settled = 'going on';
+      settle!().then(() => {
+        settled = 'done';
+        openIfAllHere();
+      }, fail);
+      return;
+    }
     for (const callers of waiting.values()) for (const caller of callers) caller.resolve();
     waiting.clear();
   };
@@ -43,10 +58,6 @@ export function createBarrier(): Barrier {
         queueMicrotask(openIfAllHere);
       });
     },
-    fail(reason) {
-      failed = { reason };
-      for (const callers of waiting.values()) for (const caller of callers) caller.reject(reason);
-      waiting.clear();
-    },
+    fail,
   };
 }

@@ -6,7 +6,14 @@ import { checkExpressions } from './check/expressions.ts';
 import { checkPaths } from './check/paths.ts';
 import { checkReferences } from './check/references.ts';
 import { checkStreams } from './check/streams.ts';
-import { type ConnectionDefinition, type ConnectionHome, createLookup, type FoundConnection } from './connections.ts';
+import {
+  type ConnectionDefinition,
+  type ConnectionHome,
+  createLookup,
+  type FoundConnection,
+  ownConnectorsOf,
+} from './connections.ts';
+import type { OwnConnector } from './connector-parts.ts';
 import { type Diagnostic, sortDiagnostics } from './diagnostics.ts';
 import type { Source } from './load.ts';
 import type { Parts } from './parts.ts';
@@ -37,7 +44,8 @@ export async function checkPipe(
   options: CheckOptions = {},
 ): Promise<Checked> {
   const reporter = createReporter(source);
-  const tasks = await validatePipe(reporter, { connectors: new Set(Object.keys(parts.connectors)) });
+  const own = ownConnectorsOf(options.homes ?? []);
+  const tasks = await validatePipe(reporter, { connectors: new Set(Object.keys(parts.connectors)), own });
   const used = new Set<FoundConnection>();
   if (isMap(source.value)) {
     const connections = createLookup([
@@ -63,7 +71,7 @@ export async function checkPipe(
       shapes: parts.shapes,
       formats: parts.formats,
       connectorShape: async (name): Promise<ConnectorShape | undefined> =>
-        Object.hasOwn(parts.connectors, name) ? await parts.connectors[name]!() : undefined,
+        Object.hasOwn(parts.connectors, name) ? await parts.connectors[name]!() : await ofProject(own.get(name)),
     };
     checkReferences(checking);
     await checkExpressions(checking);
@@ -72,6 +80,11 @@ export async function checkPipe(
   const diagnostics = sortDiagnostics(reporter.diagnostics);
   const failed = diagnostics.some(({ severity }) => severity === 'error');
   return { diagnostics, definition: failed ? undefined : (source.value as Pipe), used: [...used] };
+}
+
+/** Nothing is said of one whose manifest has mistakes. */
+async function ofProject(own: OwnConnector | undefined): Promise<ConnectorShape | undefined> {
+  return own?.part === undefined ? undefined : await own.load();
 }
 
 /** The entries of a map that are maps themselves; the others are told by the schema. */

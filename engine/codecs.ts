@@ -1,22 +1,10 @@
 // Files to rows and rows to files: the codecs that the engine puts between tasks.
 import { isDeepStrictEqual } from 'node:util';
 import { type Compression, compress, compressionOf, decompress } from './compression.ts';
-import type {
-  Batch,
-  Column,
-  FileItem,
-  FileStream,
-  FormatChoice,
-  FormatContext,
-  Reading,
-  Row,
-  RowStream,
-  Stream,
-} from './contracts.ts';
+import type { FileItem, FormatChoice, FormatContext, Reading, RowStream, Stream } from './contracts.ts';
 import { failure } from './errors.ts';
+import { rowsOfFiles } from './file-rows.ts';
 import { chooseFormat, type FormatRegistry, formatName } from './formats.ts';
-import { addStep } from './rows.ts';
-import { didYouMean } from './suggest.ts';
 
 export interface Codecs {
   /** Rows of any stream; files are opened one after another, each decoded by its format. */
@@ -29,11 +17,8 @@ export function createCodecs(formats: FormatRegistry, signal: AbortSignal): Code
   return {
     async rows(stream) {
       if (stream.kind === 'rows') return stream;
-      const reading = stream.reading ?? {};
-      const decode = (file: FileItem) => decodeFile(file, reading.format, formats, signal);
-      const rows =
-        reading.schema === 'union' ? await union(stream, decode, reading) : await sequence(stream, decode, reading);
-      return reading.columns === undefined ? rows : project(rows, reading.columns);
+      const format = stream.reading?.format;
+      return rowsOfFiles(stream, (file) => decodeFile(file, format, formats, signal));
     },
 
     sameBytes(file, reading, path, format) {
@@ -133,168 +118,4 @@ function withHead(source: AsyncIterable<Uint8Array>): {
     },
     bytes: () => (iterator === undefined ? source : rest()),
   };
-}
-
-type Decode = (file: FileItem) => Promise<RowStream>;
-
-/** One file after another; their columns must have the same names. */
-async function sequence(stream: FileStream, decode: Decode, reading: Reading): Promise<RowStream> {
-  const files = stream.files[Symbol.asyncIterator]();
-  const step = await files.next();
-  if (step.done === true) return { kind: 'rows', batches: none() };
-  const firstFile = step.value;
-  const first = await decode(firstFile);
-  // A file whose bytes come once must be read before the next one is asked for.
-  const second = firstFile.once === true ? undefined : await files.next();
-  if (second?.done === true && !hasExtras(reading)) return first;
-  return {
-    kind: 'rows',
-    ...columnsWith(first.columns, reading),
-    batches: (async function* () {
-      try {
-        yield* withExtras(first, firstFile, reading);
-        for (let next = second ?? (await files.next()); next.done !== true; next = await files.next()) {
-          const rows = await decode(next.value);
-          const difference = columnsDiffer(first, rows);
-          if (difference !== undefined) {
-            await closeUnread(rows);
-            throw failure('COLUMNS_DIFFER', { path: next.value.path, first: firstFile.path, difference });
-          }
-          yield* withExtras(rows, next.value, reading);
-        }
-      } finally {
-        await files.return?.();
-      }
-    })(),
-  };
-}
-
-/** All columns of all files: every header is read before the first row. What a file lacks is null. */
-async function union(stream: FileStream, decode: Decode, reading: Reading): Promise<RowStream> {
-  const files: FileItem[] = [];
-  const columns = new Map<string, Column>();
-  for await (const file of stream.files) {
-    if (file.once === true) {
-      throw failure('OPTION_UNSUPPORTED', {
-        what: '`schema: union`',
-        where: `${file.path}, which can be read only once`,
-      });
-    }
-    files.push(file);
-    const rows = await decode(file);
-    for (const column of rows.columns ?? []) {
-      const before = columns.get(column.name);
-      if (before === undefined) columns.set(column.name, { ...column, nullable: true });
-      else if (before.type !== column.type)
-        columns.set(column.name, { name: column.name, type: 'text', nullable: true });
-    }
-    await closeUnread(rows);
-  }
-  const known = [...columns.values()];
-  return {
-    kind: 'rows',
-    ...(known.length === 0 ? {} : columnsWith(known, reading)),
-    batches: (async function* () {
-      for (const file of files) {
-        const rows = await decode(file);
-        const whole = rows.columns === undefined ? rows : { ...rows, batches: completed(rows.batches, known) };
-        yield* withExtras(whole, file, reading);
-      }
-    })(),
-  };
-}
-
-/** Rows with all columns in their order; null where a file has none. */
-async function* completed(batches: AsyncIterable<Batch>, columns: readonly Column[]): AsyncGenerator<Batch> {
-  for await (const batch of batches) {
-    const rows = batch.rows.map((row) => {
-      const whole: Row = {};
-      for (const { name } of columns) whole[name] = row[name] ?? null;
-      return whole;
-    });
-    yield { ...batch, rows };
-  }
-}
-
-async function closeUnread(rows: RowStream): Promise<void> {
-  const iterator = rows.batches[Symbol.asyncIterator]();
-  // A generator that was never started has nothing to clean up by itself: start it, then end it.
-  await iterator.next();
-  await iterator.return?.();
-}
-
-/** In words, or undefined where the columns have the same names or are not known. */
-function columnsDiffer(first: RowStream, rows: RowStream): string | undefined {
-  if (first.columns === undefined || rows.columns === undefined) return undefined;
-  const had = new Set(first.columns.map(({ name }) => name));
-  const has = new Set(rows.columns.map(({ name }) => name));
-  const added = [...has].filter((name) => !had.has(name));
-  const gone = [...had].filter((name) => !has.has(name));
-  if (added.length === 0 && gone.length === 0) return undefined;
-  const without = gone.length > 0 ? `without ${gone.join(', ')}` : '';
-  const besides = added.length > 0 ? `with ${added.join(', ')} as well` : '';
-  return [without, besides].filter(Boolean).join(' and ');
-}
-
-function hasExtras(reading: Reading): boolean {
-  return reading.fileColumn !== undefined || reading.modifiedColumn !== undefined;
-}
-
-function columnsWith(
-  columns: readonly Column[] | undefined,
-  { fileColumn, modifiedColumn }: Reading,
-): { columns?: readonly Column[] } {
-  if (columns === undefined) return {};
-  const extra: Column[] = [];
-  if (fileColumn !== undefined) extra.push({ name: fileColumn, type: 'text' });
-  if (modifiedColumn !== undefined) extra.push({ name: modifiedColumn, type: 'timestamptz', nullable: true });
-  for (const { name } of extra) {
-    if (columns.some((column) => column.name === name)) {
-      throw failure('OPTION_UNSUPPORTED', {
-        what: `an extra column "${name}"`,
-        where: 'files that already have one; choose another name',
-      });
-    }
-  }
-  return { columns: [...columns, ...extra] };
-}
-
-async function* withExtras(
-  rows: RowStream,
-  file: FileItem,
-  { fileColumn, modifiedColumn }: Reading,
-): AsyncGenerator<Batch> {
-  for await (const batch of rows.batches) {
-    if (fileColumn !== undefined) for (const row of batch.rows) row[fileColumn] = file.path;
-    if (modifiedColumn !== undefined) for (const row of batch.rows) row[modifiedColumn] = file.modified ?? null;
-    yield batch;
-  }
-}
-
-async function* none(): AsyncGenerator<never> {}
-
-/** Only the named columns, in that order. */
-function project(rows: RowStream, names: readonly string[]): RowStream {
-  const known = rows.columns;
-  const columns = names.map((name): Column => {
-    if (known === undefined) return { name, type: 'json' };
-    const found = known.find((column) => column.name === name);
-    if (found === undefined) {
-      throw failure('COLUMN_UNKNOWN', {
-        where: 'read',
-        column: name,
-        hint: didYouMean(
-          name,
-          known.map((column) => column.name),
-        ),
-      });
-    }
-    return found;
-  });
-  const apply = (row: Row): Row => {
-    const kept: Row = {};
-    for (const name of names) kept[name] = row[name] ?? null;
-    return kept;
-  };
-  return addStep(rows, { step: { columns: known === undefined ? undefined : columns, apply }, count: () => {} });
 }

@@ -1,5 +1,5 @@
 // Adding and changing saved connections: the definition into its file, the secrets into a credential store.
-import { connectors } from '../schemas/generated/language.ts';
+
 import {
   editHome,
   fileOf,
@@ -11,6 +11,7 @@ import {
 } from './connection-places.ts';
 import { keepSecrets, markMixed, splitSecrets } from './connection-secrets.ts';
 import { type ConnectionDefinition, type FoundConnection, isOwnField, statusKeyOf } from './connections.ts';
+import { partOf } from './connector-parts.ts';
 import type { Value } from './contracts.ts';
 import { aliasProblem, newEid } from './eid.ts';
 import { failure } from './errors.ts';
@@ -51,14 +52,15 @@ export async function addConnection(
 ): Promise<Changed> {
   const { connector, alias, home = 'user' } = added;
   const homes = await surroundings.around(surroundings.folder);
-  const { fields, secrets } = splitSecrets(connector, added.fields ?? {}, added.secrets ?? {});
+  const own = homes.connectors.get(connector);
+  const { fields, secrets } = splitSecrets(connector, own, added.fields ?? {}, added.secrets ?? {});
   const eid = newEid();
   const definition: ConnectionDefinition = { connector, eid, ...fields };
   const key = alias ?? eid;
   if (alias !== undefined && aliasProblem(alias) !== undefined)
     throw failure('CONNECTION_INVALID', { reason: `the alias "${alias}" ${aliasProblem(alias)}` });
   const file = fileOf(surroundings, homes, home);
-  const found: FoundConnection = { name: key, alias, definition, home, shadows: [], file };
+  const found: FoundConnection = { name: key, alias, definition, home, shadows: [], file, own };
   markMixed(found, secrets);
   await validateDefinition(surroundings, key, definition);
   const check = homes[home]?.home.connections ?? {};
@@ -92,7 +94,7 @@ export async function editConnection(
   signal: AbortSignal,
 ): Promise<Changed> {
   const { homes, found: before } = await findSaved(surroundings, name);
-  const { fields, secrets } = splitSecrets(before.definition.connector, edit.set ?? {}, edit.secrets ?? {});
+  const { fields, secrets } = splitSecrets(before.definition.connector, before.own, edit.set ?? {}, edit.secrets ?? {});
   for (const fixed of ['connector', 'eid']) {
     if (Object.hasOwn(fields, fixed))
       throw failure('CONNECTION_INVALID', {
@@ -135,7 +137,7 @@ export async function saveConnection(
   };
   const fields: Record<string, unknown> = {};
   const secrets: Record<string, string> = {};
-  const secretFields = connectors[definition.connector]?.secrets ?? [];
+  const secretFields = partOf(made)?.secrets ?? [];
   for (const [field, value] of Object.entries(definition)) {
     if (field === 'connector' || field === 'eid') continue;
     // Later there are no params of this run: what is saved is what they came to.

@@ -58,7 +58,7 @@ export interface ConnectionList {
 export function infoOf(surroundings: Surroundings, found: FoundConnection): ConnectionInfo {
   const { alias, definition, home, file, shadows } = found;
   const { connector, title, description } = definition as ConnectionDefinition & { description?: string };
-  const shown = withSecretTexts(definition, () => '[secret]');
+  const shown = withSecretTexts(found, () => '[secret]');
   const eid = eidOf(found);
   return {
     name: alias ?? eid,
@@ -72,7 +72,7 @@ export function infoOf(surroundings: Surroundings, found: FoundConnection): Conn
     ...(file === undefined ? {} : { file }),
     shadows,
     config: Object.fromEntries(Object.entries(shown).filter(([field]) => isOwnField(field))),
-    ...statusOf(definition, surroundings.status.read()[statusKeyOf(found)]),
+    ...statusOf(found, surroundings.status.read()[statusKeyOf(found)]),
   };
 }
 
@@ -83,7 +83,7 @@ export async function listConnections(surroundings: Surroundings, o: ListConnect
   const records = surroundings.status.read();
   const found = createLookup(homes)
     .all()
-    .map((each) => ({ each, eid: eidOf(each), status: statusOf(each.definition, records[statusKeyOf(each)]) }))
+    .map((each) => ({ each, eid: eidOf(each), status: statusOf(each, records[statusKeyOf(each)]) }))
     .filter(({ each: { alias, definition }, eid }) =>
       [alias, definition.title, eid, definition.connector].some((text) => text?.toLowerCase().includes(wanted)),
     );

@@ -2,6 +2,7 @@
 import type { Task as TaskDefinition } from '../schemas/generated/types.ts';
 import { keyOf, validateDefinition } from './connection-places.ts';
 import { createLookup, type FoundConnection, requireConnection } from './connections.ts';
+import { loaderOf } from './connector-parts.ts';
 import type { Column, ColumnType, Description, FormatChoice, Log, Row, RowStream, Value } from './contracts.ts';
 import { Failure, failure } from './errors.ts';
 import type { Homes } from './homes.ts';
@@ -91,7 +92,7 @@ export async function queryRows(
   { limit = 1000, parameters, ...o }: LookOptions & { parameters?: readonly Value[] },
 ): Promise<SampledRows> {
   const { found } = await usable(surroundings, `/${connection}`);
-  const connector = await surroundings.parts.connectors[found!.definition.connector]!();
+  const connector = await loaderOf(found!, surroundings.parts)!();
   if (!connector.capabilities.includes('query'))
     throw failure('CAPABILITY_MISSING', {
       connector: connector.name,
@@ -201,8 +202,7 @@ export async function catPath(
   { format, ...o }: Omit<LookOptions, 'limit'>,
 ): Promise<void> {
   const { found } = await usable(surroundings, path);
-  const stores =
-    found === undefined ? 'files' : (await surroundings.parts.connectors[found.definition.connector]!()).stores;
+  const stores = found === undefined ? 'files' : (await loaderOf(found, surroundings.parts)!()).stores;
   const written = format ?? (stores === 'rows' ? 'csv' : undefined);
   const write = { op: 'write', path: '-', ...(written === undefined ? {} : { format: written }) };
   await ran(surroundings, [{ op: 'read', path }, write] as TaskDefinition[], { stdout: out, ...o });
@@ -217,7 +217,7 @@ export async function copyPath(
 ): Promise<void> {
   const [source, target] = [await usable(surroundings, from), await usable(surroundings, to)];
   const stores = async ({ found }: Used) =>
-    found === undefined ? 'files' : (await surroundings.parts.connectors[found.definition.connector]!()).stores;
+    found === undefined ? 'files' : (await loaderOf(found, surroundings.parts)!()).stores;
   const rows = [await stores(source), await stores(target)].includes('rows');
   const tasks = rows
     ? [

@@ -1,5 +1,5 @@
 // Renaming, removing, disabling and carrying saved connections from one machine to another.
-import { connectors } from '../schemas/generated/language.ts';
+
 import { touch } from './connection-changes.ts';
 import {
   editHome,
@@ -12,6 +12,7 @@ import {
 } from './connection-places.ts';
 import { isPlainText } from './connection-secrets.ts';
 import { type ConnectionDefinition, createLookup, eidOf, type FoundConnection, statusKeyOf } from './connections.ts';
+import { connectorPart, partOf } from './connector-parts.ts';
 import { credentialNames } from './credential-lookup.ts';
 import { aliasProblem, isEid, newEid } from './eid.ts';
 import { failure } from './errors.ts';
@@ -49,7 +50,7 @@ export async function renameConnection(
     const stores = await surroundings.stores(homes);
     const kept = await stores.get(before.alias, {
       signal,
-      fields: connectors[before.definition.connector]?.secrets ?? [],
+      fields: partOf(before)?.secrets ?? [],
     });
     if (kept?.version !== undefined && (await stores.get(eid, { signal })) === undefined) {
       await stores.put(eid, kept.fields, { signal });
@@ -139,7 +140,7 @@ export async function exportConnections(
 }
 
 function withoutSecrets(found: FoundConnection): ConnectionDefinition {
-  const { connector, ...fields } = withSecretTexts(found.definition, () => undefined);
+  const { connector, ...fields } = withSecretTexts(found, () => undefined);
   return { connector, eid: eidOf(found), ...fields };
 }
 
@@ -160,7 +161,8 @@ export async function importConnections(
   const definitions = Object.entries(connections).map(([key, definition]) => {
     if (!isMap(definition)) throw failure('CONNECTION_INVALID', { reason: `connection "${key}" is no map` });
     const { connector, ...fields } = definition;
-    const secrets = (connectors[connector]?.secrets ?? []).filter((field) => isPlainText(fields[field]));
+    const part = connectorPart(connector, homes.connectors.get(connector));
+    const secrets = (part?.secrets ?? []).filter((field) => isPlainText(fields[field]));
     if (secrets.length > 0) {
       const reason = `connection "${key}" has ${secrets.join(' and ')} as plain text; take it out, import, and give it with \`pipe connections edit ${key} --secret-from-stdin ${secrets[0]}\``;
       throw failure('CONNECTION_INVALID', { reason });

@@ -60,9 +60,10 @@ export async function validateDefinition(
 ): Promise<void> {
   const { source } = await loadValue({ connections: { [key]: definition } }, '<connection>');
   const reporter = createReporter(source!);
-  await validateProject(reporter, { connectors: new Set(Object.keys(surroundings.parts.connectors)) });
+  const { connectors: own } = await surroundings.around(surroundings.folder);
+  await validateProject(reporter, { connectors: new Set(Object.keys(surroundings.parts.connectors)), own });
   checkPendingConnectors(reporter, { [key]: definition });
-  await checkConnectionExpressions(reporter, { [key]: definition });
+  await checkConnectionExpressions(reporter, { [key]: definition }, own);
   const errors = reporter.diagnostics.filter(({ severity }) => severity === 'error');
   if (errors.length === 0) return;
   const reason = [

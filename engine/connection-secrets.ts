@@ -1,6 +1,7 @@
 // The secrets of saved connections on their way into a credential store.
-import { connectors } from '../schemas/generated/language.ts';
+
 import type { FoundConnection } from './connections.ts';
+import { connectorPart, type OwnConnector } from './connector-parts.ts';
 import type { Credential } from './contracts.ts';
 import { credentialNames, inlineSecrets, storedCredential } from './credential-lookup.ts';
 import { failure } from './errors.ts';
@@ -15,10 +16,12 @@ export function isPlainText(value: unknown): boolean {
 /** Secret fields apart from the others. A reference stays where it is. */
 export function splitSecrets(
   connector: string,
+  own: OwnConnector | undefined,
   set: Readonly<Record<string, unknown>>,
   given: Readonly<Record<string, string>>,
 ) {
-  const known = Object.hasOwn(connectors, connector) ? connectors[connector]!.secrets : [];
+  const part = connectorPart(connector, own);
+  const known = part?.secrets ?? [];
   const fields: Record<string, unknown> = {};
   const secrets: Record<string, string> = {};
   for (const [field, value] of Object.entries(set)) {
@@ -26,7 +29,7 @@ export function splitSecrets(
     else fields[field] = value;
   }
   for (const [field, value] of Object.entries(given)) {
-    if (!known.includes(field) && Object.hasOwn(connectors, connector)) {
+    if (!known.includes(field) && part !== undefined) {
       const has = known.length === 0 ? 'it has none' : `they are ${known.join(', ')}`;
       throw failure('CONNECTION_INVALID', { reason: `${field} is no secret field of ${connector}; ${has}` });
     }

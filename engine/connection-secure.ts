@@ -34,7 +34,7 @@ export async function secureConnection(
   }
   const homes = await surroundings.around(dirname(resolve(file)));
   const { home } = await loadConnections(file, 'pipe', new Set());
-  const found = createLookup([home]).find(name);
+  const found = createLookup([{ ...home, connectors: homes.connectors }]).find(name);
   if (found === undefined) throw failure('CONNECTION_UNKNOWN', { name, hint: ` in ${file}` });
   const secrets = secretsOf(found);
   const moved = Object.keys(secrets);

@@ -1,8 +1,8 @@
 // What is remembered of connections, apart from their definitions: whether they worked when last tried, and when.
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { connectors } from '../schemas/generated/language.ts';
-import type { ConnectionDefinition } from './connections.ts';
+import type { FoundConnection } from './connections.ts';
+import { partOf } from './connector-parts.ts';
 import { readPrivateFile, replaceFile } from './credentials/replace.ts';
 import { Failure, failure } from './errors.ts';
 
@@ -106,8 +106,10 @@ function decode(bytes: Buffer | undefined, path: string): StateFile {
   });
 }
 
+type Defined = Pick<FoundConnection, 'definition' | 'own'>;
+
 /** What a definition and what is remembered of it make together. */
-export function statusOf(definition: ConnectionDefinition, record: ConnectionRecord = {}): ConnectionStatus {
+export function statusOf(found: Defined, record: ConnectionRecord = {}): ConnectionStatus {
   const { ok, code, reason, digest, ...times } = record;
   const { created, updated, verified, used } = times;
   const status: ConnectionStatus = {
@@ -117,8 +119,8 @@ export function statusOf(definition: ConnectionDefinition, record: ConnectionRec
     ...(verified === undefined ? {} : { verified }),
     ...(used === undefined ? {} : { used }),
   };
-  if (definition.disabled === true) return { ...status, status: 'disabled' };
-  if (ok === undefined || digest !== digestOf(definition)) return status;
+  if (found.definition.disabled === true) return { ...status, status: 'disabled' };
+  if (ok === undefined || digest !== digestOf(found)) return status;
   if (ok) return { ...status, status: 'ok' };
   return {
     ...status,
@@ -131,9 +133,9 @@ export function statusOf(definition: ConnectionDefinition, record: ConnectionRec
 const texts = new Set(['title', 'description', 'default', 'disabled', 'eid']);
 
 /** Of the fields that decide whether it works. Never of secrets: a digest of a short one would tell it. */
-export function digestOf(definition: ConnectionDefinition): string {
-  const { secrets = [] } = connectors[definition.connector] ?? {};
-  const fields = Object.entries(definition)
+export function digestOf(found: Defined): string {
+  const { secrets = [] } = partOf(found) ?? {};
+  const fields = Object.entries(found.definition)
     .filter(([field]) => !texts.has(field) && !secrets.includes(field))
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256').update(JSON.stringify(fields)).digest('hex').slice(0, 16);

@@ -37,7 +37,7 @@ export async function verifyConnection(
       ok,
       ...(ok ? {} : { code: code ?? 'CONNECTION_LOST', reason: reason ?? 'it did not say why' }),
       verified: new Date().toISOString(),
-      digest: digestOf(found.definition),
+      digest: digestOf(found),
       ...(created === undefined ? {} : { created }),
       ...(updated === undefined ? {} : { updated }),
       ...(used === undefined ? {} : { used }),

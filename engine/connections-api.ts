@@ -2,6 +2,7 @@
 
 import type { ConnectionEdit, NewConnection } from './connection-changes.ts';
 import type { ConnectionDetails, ConnectionInfo, ConnectionList, ListConnectionsOptions } from './connection-info.ts';
+import type { LoginOptions } from './connection-login.ts';
 import type { ListedEntry, LookOptions, PathDescription, SampledRows } from './connection-look.ts';
 import type { ImportOptions } from './connection-moves.ts';
 import type { VerifyOptions } from './connection-verify.ts';
@@ -33,6 +34,8 @@ export interface Connections {
   remove(name: string, o?: Call): Promise<ConnectionInfo>;
   /** Tries it; how that went is in the status, and remembered. */
   verify(name: string, o?: VerifyOptions): Promise<ConnectionInfo>;
+  /** A person allows the access to a service that uses OAuth; the tokens go into a credential store. */
+  login(name: string, o: LoginOptions): Promise<ChangedConnection>;
   enable(name: string, o?: Call): Promise<ConnectionInfo>;
   /** A disabled connection refuses every use. */
   disable(name: string, o?: Call): Promise<ConnectionInfo>;
@@ -96,6 +99,10 @@ export function createConnections(
     ),
     remove: call(async (name, o) => shown(await (await moves()).removeConnection(surroundings, name, signalOf(o)))),
     verify: call(async (name, o) => (await import('./connection-verify.ts')).verifyConnection(surroundings, name, o)),
+    login: call(async (name, o) => {
+      const { info, keptIn } = await (await import('./connection-login.ts')).loginConnection(surroundings, name, o);
+      return { ...info, ...(keptIn === undefined ? {} : { keptIn }) };
+    }),
     enable: call(async (name, o) => shown(await (await moves()).setDisabled(surroundings, name, false, signalOf(o)))),
     disable: call(async (name, o) => shown(await (await moves()).setDisabled(surroundings, name, true, signalOf(o)))),
     setDefault: call(async (name, o) => shown(await (await moves()).setDefault(surroundings, name, signalOf(o)))),

@@ -1,4 +1,5 @@
 // Connections by alias or EID: where they are defined, and how one is opened.
+import type { OwnConnector, OwnConnectors } from './connector-parts.ts';
 import type { AnyConnection, AnyConnector, ConnectorContext, Credential, Log, Value } from './contracts.ts';
 import { eidOfAlias, isEid } from './eid.ts';
 import { failure } from './errors.ts';
@@ -27,6 +28,8 @@ export interface FoundConnection {
   file?: string;
   /** Where its relative paths start; the pipe's folder, when absent. */
   folder?: string;
+  /** Its connector, where that is one of the project's own. */
+  own?: OwnConnector | undefined;
 }
 
 /** One home of connections: alias → definition. A connection without an alias is under its EID. */
@@ -35,6 +38,13 @@ export interface ConnectionHome {
   connections: Readonly<Record<string, ConnectionDefinition>>;
   file?: string;
   folder?: string;
+  /** Connectors of its own, for the connections of every home. */
+  connectors?: OwnConnectors;
+}
+
+/** The connectors that homes have of their own. */
+export function ownConnectorsOf(homes: readonly ConnectionHome[]): OwnConnectors {
+  return new Map(homes.flatMap(({ connectors }) => [...(connectors ?? [])]));
 }
 
 export interface ConnectionLookup {
@@ -43,6 +53,8 @@ export interface ConnectionLookup {
   aliases(): string[];
   /** Every connection that is not hidden by another. */
   all(): FoundConnection[];
+  /** The connectors of their homes' own. */
+  connectors: OwnConnectors;
 }
 
 /** Looks through the homes in order; the first that has the alias or the EID wins. */
@@ -52,8 +64,11 @@ export function createLookup(homes: readonly ConnectionHome[]): ConnectionLookup
   const defaults = new Map<string, FoundConnection>();
   let byDerived: Map<string, FoundConnection> | undefined;
 
-  for (const { connections, ...home } of homes) {
+  const connectors = ownConnectorsOf(homes);
+  for (const { connections, connectors: _, ...where } of homes) {
     for (const [key, definition] of Object.entries(connections)) {
+      const own = connectors.get(definition.connector);
+      const home = own === undefined ? where : { ...where, own };
       const { eid } = definition;
       const alias = isEid(key) ? undefined : key;
       let hidden = false;
@@ -84,6 +99,7 @@ export function createLookup(homes: readonly ConnectionHome[]): ConnectionLookup
     find: (name) => byName.get(name) ?? defaults.get(name) ?? derived(name),
     aliases: () => visible.map(({ alias, name }) => alias ?? name).sort(),
     all: () => visible,
+    connectors,
   };
 }
 
@@ -131,6 +147,8 @@ export interface OpenOptions {
   evaluate(value: Value, field: string): Promise<Value>;
   /** The stored secret fields of the connection, from the credential stores. */
   stored(): Promise<Credential>;
+  /** Keeps renewed fields of the stored credential; see ConnectorContext. */
+  renew: ConnectorContext['renewCredential'];
   /** Told of every secret value, before it is used: the redactor. */
   learn(secret: string): void;
   log: Log;
@@ -154,6 +172,7 @@ export async function openConnection(found: FoundConnection, options: OpenOption
     for (const field of Object.values(fields)) options.learn(field.reveal());
     return fields;
   };
-  const context: ConnectorContext = { name: found.name, credential, log: options.log, retry: options.retry };
+  const { log, retry, renew: renewCredential } = options;
+  const context: ConnectorContext = { name: found.name, credential, renewCredential, log, retry };
   return options.connector.open(config as never, context);
 }

@@ -63,6 +63,8 @@ export interface EncodedRows {
   encoding: Encoding;
   columns: readonly Column[];
   chunks: AsyncIterable<Uint8Array>;
+  /** How many rows the chunks were, once they have ended; absent where nobody has counted. */
+  rows?(): number;
 }
 
 export interface RowStream {
@@ -73,6 +75,8 @@ export interface RowStream {
   batches: AsyncIterable<Batch>;
   /** The batches carry checkpoints, the last one too. Whoever holds rows back, or mixes streams, leaves it out. */
   checkpoints?: boolean;
+  /** How many rows came before the first one here: those that an earlier run has taken, where this one goes on. */
+  offset?: number;
   /** The same rows as bytes in one of the encodings, or undefined. Takes the place of `batches`. */
   encoded?(accepts: readonly Encoding[]): EncodedRows | undefined;
 }
@@ -94,6 +98,10 @@ export interface FileItem {
   size?: number;
   /** ISO timestamp. */
   modified?: string;
+  /** Changes with the bytes (an ETag). `open` then gives bytes of this version only, or fails. */
+  version?: string;
+  /** Of the bytes, in hex, where the store tells it. A different one does not always mean different bytes. */
+  md5?: string;
   /** The bytes can be taken only once, whole, and before the next file is pulled: stdin, an answer, an entry of a tar. */
   once?: boolean;
   /** Below the folder or the plain part of the pattern that it was found by: `2024/a.csv`. What a copy into a folder keeps. */
@@ -119,6 +127,8 @@ export interface FileStream {
   files: AsyncIterable<FileItem>;
   /** Set by the task that reads, used by the engine when a later task wants rows. */
   reading?: Reading;
+  /** The rows, once decoded, are to carry checkpoints, and to begin after this one. Set and used by the engine. */
+  checkpoints?: { after?: Value };
 }
 
 export type Stream = RowStream | FileStream;
@@ -177,6 +187,9 @@ export interface Entry {
   size?: number;
   modified?: string;
   contentType?: string;
+  /** As in FileItem. */
+  version?: string;
+  md5?: string;
   /** Only for `kind: 'file'`: its bytes, without another look-up. */
   open?(range?: Range): AsyncIterable<Uint8Array>;
 }
@@ -222,10 +235,17 @@ export interface WriteOptions extends CallOptions {
    */
   checkpoint?: { name: string; last: 'keep' | 'remove' };
   createTable?: 'auto' | 'never';
+  /** Whether values may lose something in the types of the target; refused unless told. */
+  lossy?: 'refuse' | 'allow';
   schema?: 'evolve' | 'freeze';
   contentType?: string;
   metadata?: Record<string, string>;
-  /** Called once everything is staged and before it becomes visible; rejects when the run has failed meanwhile. */
+  /** How large files may be moved; a storage that can do it in one piece only leaves it aside. */
+  parts?: Parts;
+  /**
+   * Called once everything is staged and before it becomes visible; rejects when the run has failed meanwhile. With
+   * `commit: batch` once too: before the last commit, when the input has ended.
+   */
   beforeCommit(): Promise<void>;
   /** A row that the target refused. Absent: the first one fails the write. */
   onReject?(rejected: { row: Row; reason: string; position: number }): Promise<void>;
@@ -233,11 +253,28 @@ export interface WriteOptions extends CallOptions {
   onProgress?(sent: { bytes?: number; rows?: number }): void;
 }
 
+export interface Parts {
+  /** The size of a part. */
+  bytes: number;
+  /** So many at once, each read from its own place in the file: `open(range)`. */
+  atOnce: number;
+  /**
+   * Names the version of the source: what a write of the same one that was killed, or that failed for a reason that may
+   * pass, has left of a large file is gone on with; what one of another version has left is removed.
+   */
+  resume?: (file: FileItem) => string;
+}
+
 export interface WriteReport {
   rows?: number;
   bytes?: number;
   /** What was written, as the user would write it. */
   paths: string[];
+}
+
+export interface CopyOptions extends CallOptions {
+  /** As in WriteOptions: the parts of a large file, of which the store copies so many at once. */
+  parts?: Parts;
 }
 
 export interface QueryOptions extends CallOptions {
@@ -271,10 +308,13 @@ export interface Message {
   to: string[];
   cc?: string[];
   bcc?: string[];
+  replyTo?: string[];
+  /** Absent: the connection's own. */
   from?: string;
   subject: string;
   text?: string;
   html?: string;
+  /** Sent as they come. The message is complete, and goes out, only once they have ended. */
   attachments?: AsyncIterable<FileItem>;
 }
 
@@ -285,6 +325,9 @@ export interface Description {
   size?: number;
   modified?: string;
   contentType?: string;
+  /** As in FileItem. */
+  version?: string;
+  md5?: string;
 }
 
 export interface Verification {
@@ -306,6 +349,8 @@ export interface Operations {
   describe(path: string, o: CallOptions): Promise<Description>;
   remove(path: string, o: CallOptions): Promise<void>;
   makeFolder(path: string, o: CallOptions): Promise<void>;
+  /** Copies a file within the store, without its bytes coming here; replaces what is there. */
+  copy(from: string, to: string, o: CopyOptions): Promise<WriteReport>;
   /** The checkpoint that a write to this path has kept under the name, or undefined. */
   checkpoint(path: string, name: string, o: CallOptions): Promise<Value | undefined>;
 }
@@ -325,6 +370,15 @@ export interface ConnectorContext {
   readonly name: string;
   /** Asked again after a 401, so that a rotated secret needs no restart. */
   credential(): Promise<Credential>;
+  /**
+   * Keeps what `renew` makes of the credential, beside its other fields, before it resolves. Once across all processes:
+   * who finds that another was first gets what that one has kept. `stale`: the credential that no longer does.
+   */
+  renewCredential(
+    stale: Credential,
+    renew: (current: Credential) => Promise<Record<string, string>>,
+    o: CallOptions,
+  ): Promise<Credential>;
   /** Does the work again after a failure that says `retry`: the engine waits, counts and reports. `attempt` is from 1. */
   retry<T>(work: (attempt: number) => Promise<T>, o: CallOptions): Promise<T>;
   readonly log: Log;
@@ -337,6 +391,28 @@ export interface Connector<Config = never, K extends Capability = Capability> {
   readonly stores: 'files' | 'rows' | 'nothing';
   /** No I/O. */
   open(config: Config, context: ConnectorContext): Connection<K>;
+  /** How its tokens are got, where this connection uses OAuth 2. */
+  oauth?(config: Config): OAuth | undefined;
+}
+
+/** An application at a service that gives tokens (RFC 6749). Its secret, where it has one, is the field `client_secret`. */
+export interface OAuth {
+  /** Who allows the access: a person in the browser, or the application itself. */
+  flow: 'authorization_code' | 'client_credentials';
+  clientId: string | undefined;
+  tokenUrl: string;
+  authorizeUrl?: string | undefined;
+  /** RFC 8628. */
+  deviceUrl?: string | undefined;
+  scopes: readonly string[];
+  scopeSeparator: string;
+  /** RFC 7636. */
+  pkce: boolean;
+  clientAuth: 'basic' | 'body';
+  /** More parameters for the authorize URL. */
+  authorizeParams: Record<string, string>;
+  /** How long the token endpoint may take; 30 s unless told. */
+  timeoutMs?: number | undefined;
 }
 
 /** A connector whose config is not known here. */
@@ -345,6 +421,7 @@ export interface AnyConnector {
   readonly capabilities: readonly Capability[];
   readonly stores: 'files' | 'rows' | 'nothing';
   open(config: never, context: ConnectorContext): AnyConnection;
+  oauth?(config: never): OAuth | undefined;
 }
 
 /** Checks a connector against its own declaration; returns it as it is. */
@@ -406,8 +483,8 @@ export interface TaskContext extends CallOptions {
   expression(source: string, pointer: string, columns?: readonly Column[]): Evaluator;
   /** A field's value with `${…}` inside, at any depth, with `record` in scope. */
   template(value: Value, pointer: string, columns?: readonly Column[]): Evaluator;
-  /** The connection and the path inside it that a path of the language means. */
-  resolve(path: string, connection?: string): Promise<Target>;
+  /** The connection and the path inside it that a path of the language means; `false`: whatever the task's own `connection` says. */
+  resolve(path: string, connection?: string | false): Promise<Target>;
   /** Makes a connection that later tasks find by its alias; `save` keeps it among the user's own. */
   connect(alias: string, definition: { connector: string }, save: boolean): Promise<void>;
   /** Rows of any stream: files are decoded by what the stream, or else each file, says of their format. */
@@ -428,6 +505,8 @@ export interface TaskContext extends CallOptions {
   exit(message?: string): never;
   /** The task's result for `tasks.<id>` in later expressions. */
   result(value: Value): void;
+  /** What the engine has it do for delivery, from what its `delivery` said. */
+  readonly delivery: DeliveryOrders;
   /** Bytes for the run's stdout, bytes from its stdin. */
   readonly stdout: (chunk: Uint8Array) => Promise<void>;
   readonly stdin: () => AsyncIterable<Uint8Array>;
@@ -451,7 +530,49 @@ export interface Task<Params> {
   readonly accepts: readonly ('rows' | 'files' | 'nothing')[];
   /** What comes out: `same` as what came in, `either` where only the run can tell. */
   readonly yields: 'rows' | 'files' | 'same' | 'either' | 'nothing';
+  /** It keeps rows back until others have come (`back`), or leaves the rest of its input unread (`cut`). */
+  readonly holds?: 'back' | 'cut';
+  /** What it asks of delivery, or has to say about it. Asked before the stage starts; no I/O. */
+  delivery?(params: Params): Delivery | undefined;
   run(input: Stream | undefined, params: Params, context: TaskContext): Promise<Stream | undefined>;
+}
+
+/** What a task has to say about delivery: a position that it keeps between runs, or that it writes, and how. */
+export interface Delivery {
+  /** It reads what is new since the last run that succeeded. `name` is that of the position, where it has one of its own. */
+  cursor?: { columns: readonly string[]; start?: Value; lookback?: number; name?: string };
+  /** What decides which rows a position is about; with another one, a kept position is of no use. */
+  source?: Value;
+  /** It writes: everything at the end, or as it goes, with checkpoints. */
+  commit?: 'run' | 'batch';
+  /** Where it writes. Asked only where the stage keeps positions or checkpoints. */
+  target?(context: TaskContext): Promise<DeliveryTarget>;
+}
+
+export interface DeliveryTarget {
+  /** As the user would write it. */
+  shown: string;
+  /** How the same rows, written once more, leave it: as before (upsert, a file replaced), or with them twice. */
+  again: 'same' | 'twice';
+  upserts: boolean;
+  /** What it has kept under the name; absent where it keeps no checkpoints. */
+  checkpoint?(name: string): Promise<Value | undefined>;
+}
+
+/** What the engine has a task do for delivery. */
+export interface DeliveryOrders {
+  /** A source: its batches must carry checkpoints, and begin after this one. */
+  checkpoints?: { after?: Value };
+  /** A source: an incremental read from here. */
+  cursor?: Cursor;
+  /** A writer: what it keeps in its target, and the rows as they must be given to it. */
+  checkpoint?: { name: string; last: 'keep' | 'remove'; stamp(rows: RowStream): RowStream };
+  /** A writer: in place of what its definition says. */
+  commit?: 'run' | 'batch';
+  /** A writer: the run that is gone on with has written all this; take the rows and write nothing. */
+  written?: boolean;
+  /** A writer: rows that earlier runs have taken, for the positions of those that are refused. */
+  offset?: number;
 }
 
 /** A task that looks at one row at a time. Neighbours are fused by the engine into one pass over a batch. */
@@ -459,6 +580,8 @@ export interface RowTask<Params> {
   readonly op: string;
   readonly accepts: readonly ['rows'];
   readonly yields: 'rows';
+  /** As in `Task`. */
+  readonly holds?: 'back' | 'cut';
   step(params: Params, columns: readonly Column[] | undefined, context: TaskContext): RowStep;
 }
 
@@ -483,6 +606,114 @@ export type RowStep = {
 );
 
 export type AnyTask = Task<never> | RowTask<never>;
+
+// ---- State --------------------------------------------------------------------------------------------------
+
+/** Where an incremental read stands. Values are made of what JSON has. */
+export interface Position {
+  /** Of what was read and by which columns; a position of something else is of no use. */
+  definition: string;
+  /** Read and delivered up to here; absent before the first. */
+  value?: Value;
+  /**
+   * What a run had staged and was about to make visible. As long as it is there, some targets may have it and others
+   * not: the next run delivers the same again. Without `until` nothing was read.
+   */
+  pending?: { after?: Value; until?: Value; run: string; started: string };
+}
+
+/** A process at work, for leases: one that is dead on this machine is known to be so before its lease has ended. */
+export interface Holder {
+  host: string;
+  pid: number;
+  /** When the process began, where the system tells; process ids are used again. */
+  born?: string;
+}
+
+/** What of a run is known as it starts. */
+export interface NewRun {
+  id: string;
+  pipe: string;
+  /** ISO timestamp. */
+  started: string;
+  /** What started it: `cli`, `library`, `cron`. */
+  trigger: string;
+  /** As it was run, without secrets. */
+  definition: Value;
+  /** Without the secret ones. */
+  params: Record<string, Value>;
+  holder: Holder;
+}
+
+/** A run as a list shows it. `died`: its process ended without a word. */
+export interface RunSummary {
+  id: string;
+  pipe: string;
+  status: 'running' | 'done' | 'failed' | 'interrupted' | 'died';
+  trigger: string;
+  started: string;
+  ended?: string;
+  seconds?: number;
+  /** Of all tasks together: what sources gave, what was refused. */
+  rows?: number;
+  rejected?: number;
+  error?: { code: string; message: string };
+}
+
+export interface RunRecord extends RunSummary {
+  /** Digest of the definition; equal for runs of the same one. */
+  hash: string;
+  definition: Value;
+  params: Record<string, Value>;
+  /** Once it has ended. */
+  report?: RunReport;
+}
+
+export interface RunFilter {
+  pipe?: string;
+  status?: RunSummary['status'];
+  /** Started at or after. */
+  since?: string;
+  /** The newest so many; 50 unless told. */
+  limit?: number;
+}
+
+/** What is remembered between runs. Safe with many processes at once; every change is whole. */
+export interface StateStore {
+  /** For messages: where it is. */
+  readonly name: string;
+  /** Whether it outlives the process. */
+  readonly durable: boolean;
+  positions(pipe: string): Promise<Readonly<Record<string, Position>>>;
+  /** All of them or none; undefined removes one. Durable when it resolves. */
+  setPositions(pipe: string, changes: Readonly<Record<string, Position | undefined>>): Promise<void>;
+  /** Values for pipes, by space (a pipe's name) and key; gone after `ttlMs`. */
+  get(space: string, key: string): Promise<Value | undefined>;
+  set(space: string, key: string, value: Value, o?: { ttlMs?: number }): Promise<void>;
+  remove(space: string, key: string): Promise<void>;
+  /** Takes the lock for `leaseMs`, or prolongs the caller's own. Gives who has it when it is another one. */
+  lock(name: string, owner: string, o: { holder: Holder; leaseMs: number }): Promise<Held | undefined>;
+  unlock(name: string, owner: string): Promise<void>;
+  startRun(run: NewRun): Promise<void>;
+  /** Adds events to the history and shows that the run is alive for `leaseMs` more. */
+  addEvents(run: string, events: readonly RunEvent[], leaseMs: number): Promise<void>;
+  endRun(report: RunReport): Promise<void>;
+  /** The newest first. */
+  runs(filter?: RunFilter): Promise<RunSummary[]>;
+  run(id: string): Promise<RunRecord | undefined>;
+  events(run: string): Promise<RunEvent[]>;
+  /** Removes runs that have ended: all but the newest so many of each pipe, and those older. Gives how many. */
+  prune(keep: { runs?: number; forMs?: number; pipe?: string }): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Who has a lock. */
+export interface Held {
+  owner: string;
+  holder: Holder;
+  /** ISO timestamp. */
+  since: string;
+}
 
 // ---- Events and reports -------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 // The credential of a connection: under which names it is kept, where it was found, and which of its fields have a value.
-import { connectors } from '../schemas/generated/language.ts';
+
 import type { FoundConnection } from './connections.ts';
+import { partOf } from './connector-parts.ts';
 import type { StoredCredential, Value } from './contracts.ts';
 import type { StoreChoice, StoreContext } from './credentials/index.ts';
 import { type CredentialStores, createStores } from './credentials/stores.ts';
@@ -11,8 +12,9 @@ import { connectionScope, evaluateValue } from './scope.ts';
 import { evaluateWith, readSecretFile } from './secret-references.ts';
 
 /** The secret fields that a connection may have, by its connector's schema; none where it says `auth: none`. */
-function secretFieldsOf({ definition }: FoundConnection): readonly string[] {
-  const part = Object.hasOwn(connectors, definition.connector) ? connectors[definition.connector] : undefined;
+function secretFieldsOf(found: FoundConnection): readonly string[] {
+  const { definition } = found;
+  const part = partOf(found);
   if (part === undefined || (part.keys['']?.includes('auth') && (definition.auth ?? 'none') === 'none')) return [];
   return part.secrets;
 }
@@ -42,11 +44,11 @@ export async function storedCredential(
   stores: CredentialStores,
   found: FoundConnection,
   { signal, params = {} }: { signal: AbortSignal; params?: Record<string, Value> },
-): Promise<StoredCredential | undefined> {
+): Promise<(StoredCredential & { name: string }) | undefined> {
   const fields = secretFieldsOf(found);
   for (const name of credentialNames(found, params)) {
     const stored = await stores.get(name, { signal, fields });
-    if (stored !== undefined) return stored;
+    if (stored !== undefined) return { ...stored, name };
   }
   return undefined;
 }

@@ -3,10 +3,13 @@ import { basename, dirname, resolve } from 'node:path';
 import type { Pipe } from '../schemas/generated/types.ts';
 import type { PipeBuilder } from './builder.ts';
 import { checkPipe } from './check.ts';
+import type { OwnConnectors } from './connector-parts.ts';
+import type { Value } from './contracts.ts';
 import { countDiagnostics, type Diagnostic, formatDiagnostics, sortDiagnostics } from './diagnostics.ts';
 import { failure } from './errors.ts';
 import type { Homes } from './homes.ts';
 import { type Loaded, loadFile, loadText, loadValue } from './load.ts';
+import { loadOwnConnector } from './own-connectors.ts';
 import { createPlan, type Plan } from './plan.ts';
 import { loadConnections, projectFileName } from './project.ts';
 import { registryFile } from './registry.ts';
@@ -33,8 +36,10 @@ export interface CheckResult {
 export interface Definitions {
   /** Offline. Throws only when a file cannot be read at all. */
   check(source: DefinitionSource): Promise<CheckResult>;
+  /** Of the manifest of a service. */
+  checkManifest(file: string): Promise<CheckResult>;
   /** Throws DEFINITION_INVALID, or CONNECTIONS_INVALID when nothing else is wrong, with `diagnostics`. */
-  plan(source: DefinitionSource, options?: PlanOptions): Promise<{ plan: Plan; homes: Homes }>;
+  plan(source: DefinitionSource, options?: PlanOptions): Promise<{ plan: Plan; homes: Homes; definition: Value }>;
 }
 
 export function createDefinitions(surroundings: Surroundings): Definitions {
@@ -45,7 +50,7 @@ export function createDefinitions(surroundings: Surroundings): Definitions {
   const checkLoaded = async (source: DefinitionSource) => {
     const loaded = await load(source);
     const homes = await surroundings.around(folderOf(source));
-    learnAll(loaded.source?.value, (secret) => redactor.add(secret));
+    learnAll(loaded.source?.value, homes.connectors, (secret) => redactor.add(secret));
     if (loaded.source === undefined) {
       return {
         homes,
@@ -55,10 +60,12 @@ export function createDefinitions(surroundings: Surroundings): Definitions {
       };
     }
     const checked = await checkPipe(loaded.source, parts, { folder: folderOf(source), homes: homes.homes });
-    for (const { definition } of checked.used) learnDefinition(definition, (secret) => redactor.add(secret));
+    for (const { definition, own } of checked.used) learnDefinition(definition, (secret) => redactor.add(secret), own);
     const around = await homes.check(checked.used);
     const line = (file: string, number: number) =>
-      ([homes.project, homes.user].find((each) => each?.file === file) ?? loaded).line(number);
+      ([homes.project, homes.user, ...homes.connectors.values()].find((each) => each?.file === file) ?? loaded).line(
+        number,
+      );
     return {
       homes,
       loaded,
@@ -83,7 +90,15 @@ export function createDefinitions(surroundings: Surroundings): Definitions {
       const home = typeof source === 'string' ? homeOfFile(source, surroundings.configFolder) : undefined;
       if (home === undefined) return (await checkLoaded(source)).result;
       const file = await loadConnections(source as string, home, new Set(Object.keys(parts.connectors)));
-      return resultOf(await file.check(), (_, number) => file.line(number));
+      const { connectors: own } = await surroundings.around(folderOf(source));
+      const manifests = home === 'project' ? [...own.values()] : [];
+      const diagnostics = [...(await file.check(own)), ...manifests.flatMap((each) => each.diagnostics)];
+      const line = (at: string, number: number) => (manifests.find((each) => each.file === at) ?? file).line(number);
+      return resultOf(diagnostics, line);
+    },
+    async checkManifest(file) {
+      const { diagnostics, line } = await loadOwnConnector(file, parts);
+      return resultOf(diagnostics, (_, number) => line(number));
     },
     async plan(source, { params, texts } = {}) {
       const { homes, loaded, result, definition } = await checkLoaded(source);
@@ -95,13 +110,20 @@ export function createDefinitions(surroundings: Surroundings): Definitions {
       }
       const given = { ...(params === undefined ? {} : { values: params }), ...(texts === undefined ? {} : { texts }) };
       const plan = createPlan(
-        { pipe: definition, source: loaded.source, folder: folderOf(source), given, homes: homes.homes },
+        {
+          pipe: definition,
+          source: loaded.source,
+          folder: folderOf(source),
+          given,
+          homes: homes.homes,
+          ...(homes.project?.settings === undefined ? {} : { settings: homes.project.settings }),
+        },
         parts,
       );
       for (const [name, param] of Object.entries(definition.params ?? {})) {
         if (param.secret === true && plan.params[name] != null) redactor.add(String(plan.params[name]));
       }
-      return { plan, homes };
+      return { plan, homes, definition: definition as unknown as Value };
     },
   };
 }
@@ -120,9 +142,10 @@ function homeOfFile(file: string, configFolder: string): 'project' | 'user' | un
 }
 
 /** The secrets that a pipe holds as text: in its connections, and in those that its tasks make. */
-function learnAll(value: unknown, learn: (secret: string) => void): void {
+function learnAll(value: unknown, connectors: OwnConnectors, learn: (secret: string) => void): void {
   if (!isMap(value)) return;
   const own = isMap(value.connections) ? Object.values(value.connections) : [];
   const made = [...everyTask(taskListOf(value.tasks, '/tasks'))].map(({ task }) => task.config);
-  for (const each of [...own, ...made]) if (isMap(each)) learnDefinition(each, learn);
+  for (const each of [...own, ...made])
+    if (isMap(each)) learnDefinition(each, learn, connectors.get(String(each.connector)));
 }

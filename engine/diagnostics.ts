@@ -80,6 +80,8 @@ export const diagnosticRules = {
   PATH_PATTERN: 'A pattern where one path is needed.',
   PATH_NOT_FOUND: 'A local file that does not exist.',
   PATH_IS_FOLDER: 'A folder where a file is needed.',
+  NOT_RESUMABLE: 'A write that commits as it goes where no run could go on from a checkpoint.',
+  NOT_REPEATABLE: 'An incremental read that could lose rows, or deliver them twice.',
   CAPABILITY_MISSING: 'Something that the connector cannot do.',
 } as const;
 

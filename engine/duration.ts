@@ -15,3 +15,13 @@ export function durationMs(text: string): number {
   for (const [, amount, unit] of text.matchAll(/([0-9.]+)(ms|s|m|h|d|w)/g)) total += Number(amount) * unitMs[unit!]!;
   return total;
 }
+
+/** What a timer of Node can wait for at most, some 24 days. */
+const longestMs = 2 ** 31 - 1;
+
+/** Calls `late`, with the seconds, when the time is over; gives what ends the wait. Without a length it never is. */
+export function timer(length: string | undefined, late: (seconds: number) => void): () => void {
+  if (length === undefined || durationMs(length) > longestMs) return () => {};
+  const running = setTimeout(() => late(durationMs(length) / 1000), durationMs(length));
+  return () => clearTimeout(running);
+}

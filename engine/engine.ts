@@ -11,6 +11,9 @@ import type { Parts } from './parts.ts';
 import { describePlan, type PlanDescription } from './plan-description.ts';
 import type { ProjectTypes, ProjectTypesOptions } from './project-types.ts';
 import { type RunOptions, startRun } from './run.ts';
+import { createRuns, type Runs } from './runs-api.ts';
+import type { State } from './state/choice.ts';
+import { recordRun } from './state/recorder.ts';
 import { createSurroundings, type SurroundingsOptions } from './surroundings.ts';
 
 export type { CheckResult, DefinitionSource, PlanOptions } from './definitions.ts';
@@ -35,7 +38,11 @@ export interface Engine {
   read(path: string, options?: { format?: FormatChoice; signal?: AbortSignal }): AsyncIterableIterator<Row>;
   /** The saved connections, and looks inside of them. */
   readonly connections: Connections;
-  /** Every connector of the language, by name. */
+  /** The history of runs. */
+  readonly runs: Runs;
+  /** The mistakes of a manifest. Throws only when the file cannot be read at all. */
+  checkConnector(file: string): Promise<CheckResult>;
+  /** Every connector of the language, and those of the project. */
   connectors(): Promise<ConnectorInfo[]>;
   /** A `.d.ts` for the project: the params of its pipes, the rows of what they read. */
   types(options?: ProjectTypesOptions): Promise<ProjectTypes>;
@@ -44,6 +51,21 @@ export interface Engine {
 
 /** A failed run's error, with its report. */
 export type RunFailure = Failure & { report?: RunReport; diagnostics?: CheckResult };
+
+/** Where the incremental reads of a plan stand, as far as the state knows. */
+async function addPositions({ name, steps }: PlanDescription, { open }: State): Promise<void> {
+  const reads = steps.flatMap(({ keeps }) => (keeps?.kind === 'position' ? [keeps] : []));
+  if (reads.length === 0) return;
+  const positions = await (await open())?.positions(name);
+  for (const keeps of reads) {
+    const { value, pending } = positions?.[keeps.name] ?? {};
+    Object.assign(
+      keeps,
+      value === undefined ? {} : { at: value },
+      pending === undefined ? {} : { pending: pending.run },
+    );
+  }
+}
 
 export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engine {
   const surroundings = createSurroundings(parts, options);
@@ -65,6 +87,7 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
     const description = await describePlan(plan, parts, (found) =>
       secretStates(stores, found, { signal, params: plan.params }),
     );
+    await addPositions(description, surroundings.states.of(homes));
     return redactor.redactValue(description);
   };
 
@@ -73,8 +96,21 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
     plan: (source, o = {}) => cleaned(describe(source, o)),
     run(source, o = {}) {
       const listeners: ((event: RunEvent) => void)[] = [];
-      const started = cleaned(definitions.plan(source, o)).then(({ plan, homes }) => {
-        const run = startRun(plan, parts, surroundings.services(homes), o);
+      const started = cleaned(definitions.plan(source, o)).then(({ plan, homes, definition }) => {
+        const state = surroundings.states.of(homes);
+        const run = startRun(plan, parts, surroundings.services(homes), o, {
+          open: state.open,
+          record: (run) =>
+            recordRun(
+              {
+                ...run,
+                trigger: o.trigger ?? 'library',
+                definition: redactor.redactValue(definition),
+                params: redactor.redactValue(plan.plainParams(plan.params)),
+              },
+              state,
+            ),
+        });
         for (const listener of listeners) run.on(listener);
         return run;
       });
@@ -114,7 +150,9 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
       }
     },
     connections: createConnections(surroundings, cleaned),
-    connectors: () => listConnectors(parts),
+    runs: createRuns(surroundings),
+    connectors: async () => listConnectors(parts, (await surroundings.around(surroundings.folder)).connectors),
+    checkConnector: (file) => cleaned(definitions.checkManifest(file)),
     types: (o = {}) =>
       cleaned(
         import('./project-types.ts').then(async ({ projectTypes }) =>

@@ -37,6 +37,27 @@ const catalogue = {
     fault: 'definition',
     message: '{path} cannot be read on from a checkpoint: {reason}',
   },
+  CHECKPOINT_CHANGED: {
+    fault: 'definition',
+    message:
+      '{where}: what run {run} left is of another definition: {what}. Undo the change to go on from there, or say --restart to begin anew; what was written stays',
+  },
+  CHECKPOINT_LOST: {
+    fault: 'input',
+    message: '{path} cannot be gone on with: {reason}; say --restart to begin anew; what was written stays',
+  },
+  PIPE_BUSY: {
+    fault: 'input',
+    message: 'another run of {pipe} is going on ({holder}), and two would deliver the same rows; wait for it to end',
+  },
+  STATE_NEEDED: {
+    fault: 'definition',
+    message: '{what} needs a place to be kept in between runs, and {why}',
+  },
+  CURSOR_UNSUITED: {
+    fault: 'definition',
+    message: '{where}: the column "{column}" cannot be a cursor: {reason}',
+  },
   OPERATION_PENDING: {
     fault: 'definition',
     message: '{what} is part of the language but this version cannot run it yet',
@@ -71,7 +92,7 @@ const catalogue = {
   VALUE_INVALID: { fault: 'input', message: '{where}: {value} is not {expected}{record}' },
   VALUE_LOSSY: {
     fault: 'input',
-    message: '{where}: {value} does not fit {target} without loss{record}; say `lossy: allow` to let it',
+    message: '{where}: {value} does not fit {target} without loss{record}{hint}',
   },
   RECORD_INVALID: { fault: 'input', message: 'record {position}: {reason}' },
   TARGET_EXISTS: {
@@ -101,14 +122,45 @@ const catalogue = {
   CONNECTION_LOST: { fault: 'remote', retry: true, message: '{host}: the connection broke: {reason}' },
   HOST_UNKNOWN: { fault: 'remote', message: 'there is no host {host}; look at the spelling and at the network' },
   TLS_FAILED: { fault: 'connection', message: '{host}: {reason}' },
+  HOST_KEY_UNKNOWN: {
+    fault: 'connection',
+    message: '{host} shows the key {key}, which is not in {file}; {advice}',
+  },
+  HOST_KEY_CHANGED: {
+    fault: 'connection',
+    message: '{host} shows the key {key}, and that is not the one we know; someone may be listening in: {reason}',
+  },
   TIMED_OUT: { fault: 'remote', retry: true, message: '{what} took longer than {seconds} s' },
   HTTP_STATUS: { fault: 'remote', message: '{method} {url} answered {status}{reason}' },
   HTTP_BUSY: { fault: 'remote', retry: true, message: '{method} {url} answered {status}{reason}' },
+  ANSWER_UNEXPECTED: { fault: 'remote', message: '{method} {url} {reason}' },
+  PAGES_REPEAT: {
+    fault: 'remote',
+    message: '{path}: the service gives the same page again and again, {page}; nothing more was read',
+  },
   HTTP_REDIRECT: { fault: 'remote', message: '{method} {url} redirects {reason}' },
   BODY_TRUNCATED: {
     fault: 'remote',
     retry: true,
     message: '{url}: the body ended after {received} of {expected} bytes',
+  },
+  CHECKSUM_MISMATCH: {
+    fault: 'remote',
+    message: '{path}: the checksums differ, so bytes were changed {what}; run again',
+  },
+  MAIL_REFUSED: {
+    fault: 'remote',
+    message: '{connection}: the mail server refuses {what}: {reason}; nothing was sent',
+  },
+  MAIL_TOO_LARGE: {
+    fault: 'input',
+    message:
+      '{connection}: the message has more than the {limit} bytes that the mail server takes; attach less, or send links',
+  },
+  MAIL_UNCERTAIN: {
+    fault: 'remote',
+    message:
+      '{connection}: the connection broke when the message was complete, so nobody knows whether it was taken; look before you send it again: {reason}',
   },
   HOST_NOT_ALLOWED: {
     fault: 'definition',
@@ -122,6 +174,11 @@ const catalogue = {
     fault: 'definition',
     message:
       '{path}: `mode: upsert` needs `key`, the columns that tell one record from another; they need a primary key or a unique index',
+  },
+  WRITERS_BLOCKED: {
+    fault: 'definition',
+    message:
+      '{path}: another write of this run waits for rows that this one has changed, and this one for it to be ready; bring both together with a merge task before one write, or write them in two pipes',
   },
   DATABASE_BUSY: { fault: 'remote', retry: true, message: '{where}: {reason}' },
   DATABASE_FAILED: { fault: 'remote', message: '{where}: {reason}' },
@@ -187,7 +244,7 @@ const catalogue = {
   PASSPHRASE_MISSING: {
     fault: 'connection',
     message:
-      '{path} is encrypted and there is no passphrase; set PIPE_PASSPHRASE, or name a file that holds it with `passphrase_file`',
+      '{path} is kept encrypted and there is no passphrase; set PIPE_PASSPHRASE, or name a file that holds it with `passphrase_file`',
   },
   PASSPHRASE_WRONG: {
     fault: 'connection',
@@ -208,6 +265,21 @@ const catalogue = {
     fault: 'connection',
     message: '{connection} is disabled; `pipe connections enable {connection}` makes it usable again',
   },
+
+  // The state
+  STATE_TOO_NEW: {
+    fault: 'remote',
+    message:
+      '{path} was written by a newer version of Pipewright (its layout is {version}, this one knows {known}); update Pipewright',
+  },
+  STATE_CORRUPT: {
+    fault: 'remote',
+    message: '{path} is damaged: {reason}; restore it from a backup, or move it away to begin without a history',
+  },
+  STATE_READ_ONLY: { fault: 'remote', message: '{path} cannot be written: {reason}{hint}' },
+  STATE_BUSY: { fault: 'remote', retry: true, message: '{path} is being written by others for {seconds} s already' },
+  STATE_FAILED: { fault: 'remote', message: '{path}: {reason}' },
+  RUN_UNKNOWN: { fault: 'definition', message: 'there is no run {id}{hint}' },
 
   // The run
   INTERRUPTED: { fault: 'interrupted', message: 'interrupted; nothing half-written is left' },

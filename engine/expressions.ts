@@ -22,6 +22,12 @@ export interface ExpressionScope {
   trigger?: Value;
   item?: Value;
   record?: Value;
+  /** In manifests of services. */
+  config?: Value;
+  filters?: Value;
+  parent?: Value;
+  records?: Value;
+  response?: Value;
   /** The functions `secret("name")` and `file("path")`. */
   secret?: (name: string) => Value;
   file?: (path: string) => Value;

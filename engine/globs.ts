@@ -45,6 +45,8 @@ async function* found(target: Target, o: MatchOptions): AsyncGenerator<FileItem>
       contentType: entry.contentType ?? 'application/octet-stream',
       ...(entry.size === undefined ? {} : { size: entry.size }),
       ...(entry.modified === undefined ? {} : { modified: entry.modified }),
+      ...(entry.version === undefined ? {} : { version: entry.version }),
+      ...(entry.md5 === undefined ? {} : { md5: entry.md5 }),
       relativePath,
       open: entry.open ?? ((range) => opened(connection, entry.path, range, o)),
     };

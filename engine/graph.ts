@@ -4,6 +4,10 @@
 export interface OpShape {
   accepts: readonly ('rows' | 'files' | 'nothing')[];
   yields: 'rows' | 'files' | 'same' | 'either' | 'nothing';
+  /** The field of the task with which it takes an input; without it, it runs once what stands before it is done. */
+  inputWith?: string;
+  /** It keeps rows back until others have come (`back`), or leaves the rest of its input unread (`cut`). */
+  holds?: 'back' | 'cut';
 }
 
 export interface GraphTask {
@@ -59,13 +63,14 @@ export function buildGraph(tasks: readonly GraphTask[], shapeOf: (op: string) =>
       stage: 0,
     };
     // A task that takes no stream may have a `from` of its own: the path that `copy` copies.
-    if (task.from !== undefined && takesStream(shape)) {
+    const takes = takesStream(shape) && hasInputField(task, shape);
+    if (task.from !== undefined && takes && shape.inputWith === undefined) {
       for (const id of [task.from].flat()) {
         const at = byId.get(id);
         if (at !== undefined) node.inputs.push(at);
         else problems.push({ index, kind: ids.has(id) ? 'later-from' : 'unknown-from', about: id });
       }
-    } else if (takesStream(shape)) {
+    } else if (takes) {
       if (previous !== undefined && yieldsStream(shapeOf(previous.op)!)) node.inputs.push(previous.index);
       else if (!shape.accepts.includes('nothing')) {
         problems.push({ index, kind: 'no-input', about: previous === undefined ? '' : previous.op });
@@ -93,6 +98,10 @@ export function buildGraph(tasks: readonly GraphTask[], shapeOf: (op: string) =>
 
 function takesStream(shape: OpShape): boolean {
   return shape.accepts.includes('rows') || shape.accepts.includes('files');
+}
+
+function hasInputField(task: GraphTask, { inputWith }: OpShape): boolean {
+  return inputWith === undefined || (task as unknown as Record<string, unknown>)[inputWith] === true;
 }
 
 function yieldsStream(shape: OpShape): boolean {

@@ -1,7 +1,9 @@
 // The homes of connections around a pipe, apart from its own: the project's, then the user's.
 import { stat } from 'node:fs/promises';
 import type { ConnectionHome, FoundConnection } from './connections.ts';
+import type { OwnConnector, OwnConnectors } from './connector-parts.ts';
 import type { Diagnostic } from './diagnostics.ts';
+import { manifestFiles } from './own-connectors.ts';
 import { type ConnectionsFile, findProject, loadConnections } from './project.ts';
 import { registryFile } from './registry.ts';
 
@@ -9,9 +11,11 @@ import { registryFile } from './registry.ts';
 export interface Homes {
   project: ConnectionsFile | undefined;
   user: ConnectionsFile | undefined;
+  /** The connectors of the project's own. */
+  connectors: OwnConnectors;
   /** For a lookup, the nearest first. */
   homes: ConnectionHome[];
-  /** Mistakes of the whole project file, and of those of the user's connections that are used. */
+  /** Mistakes of the whole project file, of the project's manifests, and of those of the user's connections that are used. */
   check(used: readonly FoundConnection[]): Promise<Diagnostic[]>;
 }
 
@@ -20,37 +24,52 @@ export interface HomesOptions {
   configFolder: string;
   /** Connectors that there are. */
   connectors: ReadonlySet<string>;
+  /** Reads a manifest of a project. */
+  loadManifest(file: string): Promise<OwnConnector>;
 }
 
 /** Finds what is around a folder. Files are read again when they have changed. */
-export function createHomes({ configFolder, connectors }: HomesOptions): (folder: string) => Promise<Homes> {
-  const known = new Map<string, { version: string; loaded: Promise<ConnectionsFile> }>();
+export function createHomes(options: HomesOptions): (folder: string) => Promise<Homes> {
+  const { configFolder, connectors, loadManifest } = options;
+  const readProject = cached((file) => loadConnections(file, 'project', connectors));
+  const readUser = cached((file) => loadConnections(file, 'user', connectors));
+  const readManifest = cached(loadManifest);
 
-  const load = async (file: string, home: string): Promise<ConnectionsFile | undefined> => {
+  return async (folder) => {
+    const projectFile = await findProject(folder);
+    const project = projectFile === undefined ? undefined : await readProject(projectFile);
+    const user = await readUser(registryFile(configFolder));
+    const files = project === undefined ? [] : await manifestFiles(project.folder);
+    const loaded = await Promise.all(files.map(readManifest));
+    const own: OwnConnectors = new Map(loaded.flatMap((each) => (each === undefined ? [] : [[each.name, each]])));
+    const ofProject = project && (own.size === 0 ? project.home : { ...project.home, connectors: own });
+    return {
+      project,
+      user,
+      connectors: own,
+      homes: [ofProject, user?.home].filter((home) => home !== undefined),
+      async check(used) {
+        const saved = used.filter(({ home }) => home === 'user').map(({ alias, name }) => alias ?? name);
+        const ofUser = saved.length === 0 ? [] : await user!.check(own, new Set(saved));
+        const ofManifests = [...own.values()].flatMap(({ diagnostics }) => diagnostics);
+        return [...((await project?.check(own)) ?? []), ...ofManifests, ...ofUser];
+      },
+    };
+  };
+}
+
+/** Reads a file again when it has changed; gives undefined where there is none. */
+function cached<T>(load: (file: string) => Promise<T>) {
+  const known = new Map<string, { version: string; loaded: Promise<T> }>();
+  return async (file: string): Promise<T | undefined> => {
     const version = await versionOf(file);
     if (version === undefined) return undefined;
     let found = known.get(file);
     if (found?.version !== version) {
-      found = { version, loaded: loadConnections(file, home, connectors) };
+      found = { version, loaded: load(file) };
       known.set(file, found);
     }
     return found.loaded;
-  };
-
-  return async (folder) => {
-    const projectFile = await findProject(folder);
-    const project = projectFile === undefined ? undefined : await load(projectFile, 'project');
-    const user = await load(registryFile(configFolder), 'user');
-    return {
-      project,
-      user,
-      homes: [project, user].flatMap((file) => file?.home ?? []),
-      async check(used) {
-        const saved = used.filter(({ home }) => home === 'user').map(({ alias, name }) => alias ?? name);
-        const ofUser = saved.length === 0 ? [] : await user!.check(new Set(saved));
-        return [...((await project?.check()) ?? []), ...ofUser];
-      },
-    };
   };
 }
 

@@ -1,6 +1,7 @@
 // From a connection that was found to an open one: its connector, its config with every `${…}` put in, its credential.
-import { connectors } from '../schemas/generated/language.ts';
+
 import { type FoundConnection, openConnection } from './connections.ts';
+import { loaderOf, partOf } from './connector-parts.ts';
 import type { AnyConnection, AnyConnector, ConnectorContext, Credential, Log, Value } from './contracts.ts';
 import { failure } from './errors.ts';
 import type { Parts } from './parts.ts';
@@ -12,6 +13,13 @@ export interface Services {
   redactor: Redactor;
   /** The stored secret fields of a connection. */
   credential(found: FoundConnection, o: { params: Record<string, Value>; signal: AbortSignal }): Promise<Credential>;
+  /** Puts renewed fields beside the stored ones, once across processes. */
+  renew(
+    found: FoundConnection,
+    stale: Credential,
+    renew: (current: Credential) => Promise<Record<string, string>>,
+    o: { params: Record<string, Value>; signal: AbortSignal },
+  ): Promise<Credential>;
   /** What `secret("name")` stands for. */
   secret(name: string, signal: AbortSignal): Promise<string>;
   /** Keeps a connection that a run has made, its secrets in a store. */
@@ -40,7 +48,7 @@ export interface Opened {
 export async function openFound(found: FoundConnection, options: OpeningOptions): Promise<Opened> {
   const { parts, services, params, folder, signal, log, retry } = options;
   const name = found.definition.connector;
-  const load = Object.hasOwn(parts.connectors, name) ? parts.connectors[name] : undefined;
+  const load = loaderOf(found, parts);
   if (load === undefined)
     throw failure('OPTION_UNSUPPORTED', { what: `the connector "${name}"`, where: 'this version' });
   const connector = await load();
@@ -48,9 +56,10 @@ export async function openFound(found: FoundConnection, options: OpeningOptions)
   const references = { params, folder, secret: (secret: string) => services.secret(secret, signal), learn };
   const connection = await openConnection(found, {
     connector,
-    secretFields: connectors[connector.name]?.secrets ?? [],
+    secretFields: partOf(found)?.secrets ?? [],
     evaluate: (value, field) => evaluateField(found, field, value, references),
     stored: () => services.credential(found, { params, signal }),
+    renew: (stale, renew, o) => services.renew(found, stale, renew, { params, signal: o.signal }),
     learn,
     log,
     retry,

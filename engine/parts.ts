@@ -1,7 +1,9 @@
 // What the engine is put together from: tasks, formats, connectors and stores, each found by name and loaded when needed.
+import type { Manifest } from '../schemas/generated/types.ts';
 import type { AnyConnector, AnyTask } from './contracts.ts';
 import type { FormatRegistry } from './formats.ts';
 import type { OpShape } from './graph.ts';
+import type { Mistake } from './report.ts';
 
 /** Things by name, each loaded when it is first asked for. */
 export type Lazy<T> = Readonly<Record<string, () => Promise<T>>>;
@@ -12,4 +14,12 @@ export interface Parts {
   shapes: Readonly<Record<string, OpShape>>;
   formats: FormatRegistry;
   connectors: Lazy<AnyConnector>;
+  /** What makes connectors of the manifests of a project; without it they have none. */
+  manifests?: ManifestParts;
+}
+
+export interface ManifestParts {
+  /** Reports what is wrong with a manifest beyond its shape. */
+  check(manifest: Manifest, report: (mistake: Mistake) => void): Promise<void>;
+  connector(manifest: Manifest): Promise<AnyConnector>;
 }

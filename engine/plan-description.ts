@@ -1,8 +1,10 @@
 // A plan for people and programs: every task with what it takes, where its data goes, and in which shape.
 import { tasks as ops, type PathUse } from '../schemas/generated/language.ts';
 import type { FoundConnection } from './connections.ts';
+import { loaderOf } from './connector-parts.ts';
 import type { FormatChoice, Value } from './contracts.ts';
 import type { SecretState } from './credential-lookup.ts';
+import { keptName } from './delivery/chain.ts';
 import { type ParsedExpression, parseExpression, parseTemplate, referencedColumns } from './expressions.ts';
 import { formatName } from './formats.ts';
 import type { Parts } from './parts.ts';
@@ -25,6 +27,8 @@ export interface PlannedStep {
   /** What the engine does with the data on its way in: `bytes`, `rows`, `decode csv`, `encode ndjson`, `csv to ndjson`. */
   way?: string;
   mode?: string;
+  /** What is kept between runs: a write's checkpoint in its target, the position of an incremental read. */
+  keeps?: { kind: 'checkpoint' | 'position'; name: string; columns?: string[]; at?: Value; pending?: string };
   expressions: string[];
   /** The columns that its expressions read; `*` where an expression uses the whole record. */
   columns: string[];
@@ -91,11 +95,24 @@ export async function describePlan(
       ...(connection === undefined ? {} : { connection }),
       ...(way === undefined ? {} : { way }),
       ...(isWrite(paths) ? { mode: mode ?? (stores === 'rows' ? 'append' : 'replace') } : {}),
+      ...keptBy(task, plan),
       expressions: expressionsOf(task),
       columns: columnsOf(task),
     });
   }
   return { name: plan.name, params: plan.params, steps, connections: [...connections.values()] };
+}
+
+function keptBy(task: PlannedTask, plan: Plan): Pick<PlannedStep, 'keeps'> {
+  const { commit, cursor } = task.definition as {
+    commit?: string;
+    cursor?: string | string[] | { columns: string | string[]; name?: string };
+  };
+  const own = keptName(task, plan.tasks);
+  if (commit === 'batch') return { keeps: { kind: 'checkpoint', name: `${plan.name}/${own}` } };
+  if (cursor === undefined) return {};
+  const given = typeof cursor === 'string' || Array.isArray(cursor) ? { columns: cursor } : cursor;
+  return { keeps: { kind: 'position', name: given.name ?? own, columns: [given.columns].flat() } };
 }
 
 function isWrite(paths: PlannedStep['paths']): boolean {
@@ -175,9 +192,8 @@ function formatOf({ definition }: PlannedTask, paths: PlannedStep['paths'], { fo
 }
 
 async function storesOf(name: string | undefined, plan: Plan, parts: Parts): Promise<'files' | 'rows' | 'nothing'> {
-  const connector = name === undefined ? undefined : plan.connections.find(name)?.definition.connector;
-  if (connector === undefined || !Object.hasOwn(parts.connectors, connector)) return 'files';
-  return (await parts.connectors[connector]!()).stores;
+  const found = name === undefined ? undefined : plan.connections.find(name);
+  return (found && (await loaderOf(found, parts)?.()))?.stores ?? 'files';
 }
 
 /** The columns that the expressions of a task read, in the order in which they are first read. */

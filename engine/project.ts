@@ -1,13 +1,15 @@
 // The project: the nearest `pipewright.yaml` above a pipe, with what its pipes share.
 import { stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Project as ProjectFile } from '../schemas/generated/types.ts';
 import { checkConnectionExpressions } from './check/expressions.ts';
 import { checkPendingConnectors } from './check/references.ts';
 import type { ConnectionDefinition, ConnectionHome } from './connections.ts';
+import type { OwnConnectors } from './connector-parts.ts';
 import { type Diagnostic, sortDiagnostics } from './diagnostics.ts';
 import { loadFile, type Source } from './load.ts';
 import { createReporter } from './report.ts';
+import { shownPath } from './shown-path.ts';
 import { isMap } from './validate/tasks.ts';
 import { validateProject } from './validate.ts';
 
@@ -25,8 +27,12 @@ export interface ConnectionsFile {
   home: ConnectionHome;
   /** Where credentials are kept, as the file says. */
   credentials: ProjectFile['credentials'];
+  /** Where runs and positions are kept, as the file says. */
+  state: ProjectFile['state'];
+  /** How every pipe runs that does not say otherwise. */
+  settings: ProjectFile['settings'];
   /** Mistakes of the whole file, or of the connections with these aliases. Sorted, errors and warnings. */
-  check(only?: ReadonlySet<string>): Promise<Diagnostic[]>;
+  check(own: OwnConnectors, only?: ReadonlySet<string>): Promise<Diagnostic[]>;
   line(number: number): string | undefined;
 }
 
@@ -53,9 +59,7 @@ export async function loadConnections(
   home: string,
   connectors: ReadonlySet<string>,
 ): Promise<ConnectionsFile> {
-  // Short, as the user would name it.
-  const short = relative('.', file);
-  const shown = short.startsWith('..') ? file : short;
+  const shown = shownPath(file);
   const { source, diagnostics, line } = await loadFile(shown, { mostTokens });
   const folder = dirname(resolve(file));
   // A file that someone has just made is no mistake.
@@ -75,21 +79,24 @@ export async function loadConnections(
       folder,
     },
     credentials: value.credentials as ProjectFile['credentials'],
-    check: async (only) => (source === undefined ? unreadable : await checkSource(source, connectors, only)),
+    state: value.state as ProjectFile['state'],
+    settings: value.settings as ProjectFile['settings'],
+    check: async (own, only) => (source === undefined ? unreadable : await checkSource(source, connectors, own, only)),
   };
 }
 
 async function checkSource(
   source: Source,
   connectors: ReadonlySet<string>,
+  own: OwnConnectors,
   only: ReadonlySet<string> | undefined,
 ): Promise<Diagnostic[]> {
   const reporter = createReporter(source);
-  await validateProject(reporter, { connectors, ...(only === undefined ? {} : { only }) });
+  await validateProject(reporter, { connectors, own, ...(only === undefined ? {} : { only }) });
   if (isMap(source.value) && isMap(source.value.connections)) {
     const looked = Object.entries(source.value.connections).filter(([alias]) => only?.has(alias) !== false);
     checkPendingConnectors(reporter, Object.fromEntries(looked));
-    await checkConnectionExpressions(reporter, Object.fromEntries(looked));
+    await checkConnectionExpressions(reporter, Object.fromEntries(looked), own);
   }
   return sortDiagnostics(reporter.diagnostics);
 }

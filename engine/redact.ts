@@ -10,7 +10,7 @@ export interface Redactor {
   add(...values: readonly (string | Secret)[]): void;
   /**
    * `text` with `[secret]` for each value, as it is or escaped for URLs, JSON or HTML, in base64 (also inside a longer
-   * one) or hexadecimal, whole, or cut off after half of it, or any line of 8 characters of it.
+   * one) or hexadecimal, whole, or cut off after half of it or before a `…`, or any line of 8 characters of it.
    */
   redact(text: string): string;
   /** A copy, for output, with every text, key, error and byte array in it redacted. The same value when nothing is known. */
@@ -97,6 +97,16 @@ interface Bucket {
   bySecond: Map<number, Pattern[]>;
 }
 
+/** Where a text was cut off, and says so, so much of a value is taken for its beginning. */
+const leastCut = 4;
+/** Behind what is left of an escape; also as the bytes of its UTF-8 form. */
+const cut = /[^\s…]{0,5}?(?:…|\xe2\x80\xa6)/y;
+
+function isCut(text: string, at: number): boolean {
+  cut.lastIndex = at;
+  return cut.test(text);
+}
+
 /** What a search may do over again, in units per unit of the text, before it settles for less exact ends. */
 const patience = 64;
 
@@ -140,7 +150,7 @@ function replace(text: string, { byFirst, candidate, wide }: Index, last: boolea
       if (!last && (found === open || (found === text.length && pattern.after > 0))) hold = Math.min(hold, at);
       if (found === none || found === open) {
         work += reached.units;
-        if (reached.units < pattern.enough) continue;
+        if (reached.units < pattern.enough && !(reached.units >= leastCut && isCut(text, reached.end))) continue;
         found = reached.end;
         if (work > patience * text.length) doneUntil.set(pattern, found);
       } else doneUntil.set(pattern, found);

@@ -55,7 +55,8 @@ export function withRetry<T>(
   });
 }
 
-function wait(ms: number, signal: AbortSignal): Promise<void> {
+/** Rejects when the signal aborts. */
+export function wait(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       clearTimeout(timer);

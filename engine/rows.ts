@@ -1,5 +1,5 @@
 // Row tasks fused: the steps of neighbouring tasks run in one loop over each batch.
-import type { Batch, Row, RowStep, RowStream } from './contracts.ts';
+import type { Batch, Column, Row, RowStep, RowStream } from './contracts.ts';
 import { Failure, failure } from './errors.ts';
 
 /** One fused task: its step, and how many rows it has passed on so far. */
@@ -28,10 +28,18 @@ export function addStep(stream: RowStream, step: FusedStep): RowStream {
   const result: RowStream = {
     kind: 'rows',
     ...(step.step.columns === undefined ? {} : { columns: step.step.columns }),
+    // Past rows that a full limit leaves unread, a checkpoint would be a lie.
+    ...(stream.checkpoints === true && step.step.done === undefined ? { checkpoints: true } : {}),
     batches: runSteps(fused),
   };
   fusedStreams.set(result, fused);
   return result;
+}
+
+/** Lets the first rows through. */
+export function limitStep(rows: number, columns: readonly Column[] | undefined): RowStep {
+  let left = rows;
+  return { columns, apply: (row) => (left-- > 0 ? row : undefined), done: () => left <= 0 };
 }
 
 /** Whether a stream is what `addStep` gave. */
@@ -43,7 +51,7 @@ async function* runSteps({ source, steps }: Fused): AsyncGenerator<Batch> {
   const pass = compilePass(steps.map(({ step }) => step));
   const counts = new Array<number>(steps.length).fill(0);
   const at = new Int32Array(2);
-  let before = 0;
+  let before = source.offset ?? 0;
   if (steps.some(({ step }) => step.done?.() === true)) {
     const unread = source.batches[Symbol.asyncIterator]();
     // A generator that was never started lets nothing go, and the other readers of what it reads from would wait for it.

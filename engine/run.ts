@@ -1,7 +1,18 @@
 // Runs a plan: stage after stage, each in engine/stage.ts, with events on the way and a report at the end.
 import { randomBytes } from 'node:crypto';
 import { type ConnectionDefinition, type FoundConnection, requireConnection } from './connections.ts';
-import type { RowStream, RunEvent, RunReport, TaskFigures, TaskReport, Value } from './contracts.ts';
+import type {
+  NewRun,
+  RowStream,
+  RunEvent,
+  RunReport,
+  StateStore,
+  TaskFigures,
+  TaskReport,
+  Value,
+} from './contracts.ts';
+import { createLock } from './delivery/lock.ts';
+import { timer } from './duration.ts';
 import { asFailure, type Failure, failure } from './errors.ts';
 import { createEvents } from './events.ts';
 import { openFound, type Services } from './opening.ts';
@@ -9,7 +20,8 @@ import type { Parts } from './parts.ts';
 import type { Plan, PlannedTask } from './plan.ts';
 import { retryBudget, withRetry } from './retry.ts';
 import { outerScope } from './scope.ts';
-import { runStage } from './stage.ts';
+import { runStageRetried } from './stage-retry.ts';
+import type { Recorder } from './state/recorder.ts';
 import { createTargets } from './targets.ts';
 import { ExitSignal } from './task-context.ts';
 
@@ -19,6 +31,10 @@ export interface RunOptions {
   limit?: number;
   /** Read and work, but change nothing anywhere. */
   dryRun?: boolean;
+  /** Begin anew: forget where a run that did not end stands. What it has written stays. */
+  restart?: boolean;
+  /** What starts it, for the history; `library` unless told. */
+  trigger?: string;
   /** Where a write to `-` goes, and where a read from `-` comes from. */
   stdout?: (chunk: Uint8Array) => Promise<void>;
   stdin?: () => AsyncIterable<Uint8Array>;
@@ -49,16 +65,33 @@ export interface TaskState {
 /** How many retries the whole run may take before it gives up. */
 const RETRIES = 100;
 
+/** What a run needs of the state. */
+export interface RunState {
+  /** Where positions are kept, if anywhere. Opened when it is first asked for. */
+  open(): Promise<StateStore | undefined>;
+  /** Keeps the run in the history. */
+  record?(run: Pick<NewRun, 'id' | 'pipe' | 'started'>): Recorder;
+}
+
+const noState: RunState = { open: async () => undefined };
+
 /** Starts a plan. Secrets that the redactor knows are taken out of all that leaves. */
-export function startRun(plan: Plan, parts: Parts, services: Services, options: RunOptions): RunningPlan {
+export function startRun(
+  plan: Plan,
+  parts: Parts,
+  services: Services,
+  options: RunOptions,
+  state: RunState = noState,
+): RunningPlan {
   const { redactor } = services;
   const id = `run-${randomBytes(6).toString('hex')}`;
   const events = createEvents(id, (event) => redactor.redactValue(event));
   const states = plan.tasks.map(
     (task): TaskState => ({ task, figures: noFigures(), status: 'waiting', startedMs: 0, result: null }),
   );
-  const signal = options.signal ?? new AbortController().signal;
-  const budget = retryBudget(RETRIES);
+  const late = new AbortController();
+  const signal = options.signal === undefined ? late.signal : AbortSignal.any([options.signal, late.signal]);
+  const budget = retryBudget(plan.settings.retry_budget ?? RETRIES);
 
   /** Connections that `connect` tasks have made, by alias and EID. */
   const made = new Map<string, FoundConnection>();
@@ -99,7 +132,8 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
 
   const connect = async (alias: string, config: { connector: string }, save: boolean): Promise<void> => {
     const definition = config as ConnectionDefinition;
-    const found = { name: alias, alias, definition, home: 'pipe', shadows: [], folder: plan.folder };
+    const own = plan.connections.connectors.get(definition.connector);
+    const found = { name: alias, alias, definition, home: 'pipe', shadows: [], folder: plan.folder, own };
     made.set(alias, found);
     if (definition.eid !== undefined) made.set(definition.eid, found);
     if (!save) return;
@@ -110,13 +144,16 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
 
   const execute = async () => {
     const started = new Date();
-    const scope = outerScope({ params: plan.params, run: { id, pipe: plan.name, started: started.toISOString() } });
+    const scope = outerScope({ params: plan.params, run: { id, pipe: plan.name, started: plan.started } });
+    const lock = createLock(`deliver ${plan.name}`, id, plan.name, state);
     const tasks = plan.tasks.map(({ index, op, id, title }) => ({
       index,
       op,
       id,
       ...(title === undefined ? {} : { title }),
     }));
+    const recorder = state.record?.({ id, pipe: plan.name, started: started.toISOString() });
+    if (recorder !== undefined) events.on(recorder.see);
     events.emit({ type: 'run.started', pipe: plan.name, tasks });
     const ticker = setInterval(
       () => {
@@ -128,21 +165,42 @@ export function startRun(plan: Plan, parts: Parts, services: Services, options: 
       (options.progressSeconds ?? 0.2) * 1000,
     );
     let error: Failure | undefined;
+    const stopLate = timer(plan.settings.timeout, (seconds) =>
+      late.abort(failure('TIMED_OUT', { what: `the run of ${plan.name}`, seconds }, { retry: false })),
+    );
     try {
       for (let stage = 0; stage < plan.stages; stage++) {
         const own = states.filter(({ task }) => task.stage === stage);
-        await runStage(own, { plan, parts, options: { ...options, signal }, events, scope, targets, connect });
+        const shared = {
+          plan,
+          parts,
+          options: { ...options, signal },
+          events,
+          scope,
+          targets,
+          connect,
+          state: state.open,
+          lock: lock.take,
+        };
+        await runStageRetried(own, shared, budget);
       }
     } catch (thrown) {
       if (!(thrown instanceof ExitSignal))
-        error = signal.aborted ? failure('INTERRUPTED', {}, { cause: thrown }) : asFailure(thrown);
+        error = options.signal?.aborted ? failure('INTERRUPTED', {}, { cause: thrown }) : asFailure(thrown);
       else if (thrown.message !== undefined) events.emit({ type: 'log', level: 'info', message: thrown.message });
     } finally {
       clearInterval(ticker);
+      stopLate();
       await targets.close();
+      await lock.release();
       await services.used([...used.values()]);
     }
     const report = redactor.redactValue(reportOf(started, error));
+    const unrecorded = await recorder?.end(report);
+    if (unrecorded !== undefined) {
+      const message = `this run is not in the history: ${unrecorded.message}`;
+      events.emit({ type: 'log', level: 'warn', message });
+    }
     events.emit({ type: 'run.ended', report });
     return { report, error: error && redactor.redactValue(error) };
   };

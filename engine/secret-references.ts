@@ -1,9 +1,11 @@
 // `${secret("name")}`, `${file("…")}` and `${env.NAME}` in the fields of a connection: looked up first, then put in.
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { configScope, connectors, secretScope } from '../schemas/generated/language.ts';
+import { configScope, secretScope } from '../schemas/generated/language.ts';
 import { type ConnectionDefinition, type FoundConnection, isOwnField } from './connections.ts';
+import { connectorPart, type OwnConnector, partOf } from './connector-parts.ts';
 import type { Value } from './contracts.ts';
+import { configuredPath } from './credentials/folder.ts';
 import { Failure, failure } from './errors.ts';
 import { compileValue, type Evaluate, type ExpressionScope } from './expressions.ts';
 import { connectionScope } from './scope.ts';
@@ -29,8 +31,7 @@ export async function evaluateField(
   value: Value,
   parts: ReferenceParts,
 ): Promise<Value> {
-  const { connector } = found.definition;
-  const shape = Object.hasOwn(connectors, connector) ? connectors[connector]! : undefined;
+  const shape = partOf(found);
   const info = shape === undefined ? {} : placeAt(shape, [field]).info;
   const names = info.scope ?? (info.secret === true ? secretScope : configScope);
   const where = `connection ${found.name} ${field}`;
@@ -89,7 +90,7 @@ export async function readSecretFile(path: string, folder: string, owner: string
   const unreadable = (reason: string, cause?: unknown) =>
     failure('SECRET_UNREADABLE', { owner, path, reason }, cause === undefined ? {} : { cause });
   try {
-    const bytes = await readFile(resolve(folder, path.replace(/^file:\/\//, '')));
+    const bytes = await readFile(configuredPath(path.replace(/^file:\/\//, ''), folder));
     if (bytes.length > mostBytes) throw unreadable('is larger than 1 MiB');
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '');
   } catch (error) {
@@ -110,7 +111,7 @@ function aboutConnection(error: unknown, { name }: FoundConnection, field: strin
   if (!(error instanceof Failure) || error.code !== 'EXPRESSION_FAILED') return error;
   const { expression, reason } = error.data as { expression: string; reason: string };
   const hint = `: ${expression}: ${reason}`;
-  if (secret) return failure('CREDENTIAL_MISSING', { connection: name, fields: field, hint });
+  if (secret) return failure('CREDENTIAL_MISSING', { connection: name, fields: field, hint, inline: true });
   return failure('CONNECTION_INVALID', { reason: `connection ${name}: ${field}${hint}` });
 }
 
@@ -145,10 +146,12 @@ function learnFrom(value: Value, field: string, secret: boolean, learn: (value: 
 }
 
 /** Tells of every secret that a definition holds as text, right or wrong, before anything is said about it. */
-export function learnDefinition(definition: Readonly<Record<string, unknown>>, learn: (value: string) => void): void {
-  const { connector } = definition;
-  const part =
-    typeof connector === 'string' && Object.hasOwn(connectors, connector) ? connectors[connector] : undefined;
+export function learnDefinition(
+  definition: Readonly<Record<string, unknown>>,
+  learn: (value: string) => void,
+  own?: OwnConnector,
+): void {
+  const part = connectorPart(definition.connector, own);
   for (const [field, value] of Object.entries(definition)) {
     // A field that the connector does not have may be a secret one misspelt.
     const known = part?.keys['']?.includes(field) ?? !isOwnField(field);
@@ -162,10 +165,10 @@ export function learnDefinition(definition: Readonly<Record<string, unknown>>, l
  * the connector does not have may be a secret one misspelt.
  */
 export function withSecretTexts(
-  definition: ConnectionDefinition,
+  { definition, own }: Pick<FoundConnection, 'definition' | 'own'>,
   replaced: () => string | undefined,
 ): ConnectionDefinition {
-  const part = Object.hasOwn(connectors, definition.connector) ? connectors[definition.connector] : undefined;
+  const part = partOf({ definition, own });
   const visit = (value: unknown, secret: boolean): unknown => {
     if (Array.isArray(value)) return value.flatMap((each) => visit(each, secret) ?? []);
     if (typeof value === 'object' && value !== null)

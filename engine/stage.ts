@@ -2,15 +2,28 @@
 import { setMaxListeners } from 'node:events';
 import { createBarrier } from './barrier.ts';
 import { createCodecs } from './codecs.ts';
-import type { Column, RowStep, RowStream, RowTask, Stream, Task, TaskContext } from './contracts.ts';
+import type {
+  AnyTask,
+  Delivery,
+  RowStream,
+  RowTask,
+  StateStore,
+  Stream,
+  Task,
+  TaskContext,
+  Value,
+} from './contracts.ts';
 import { type Meter, metered, meteredRows } from './counting.ts';
+import { prepareDelivery, type StageDelivery } from './delivery/stage.ts';
+import { timer } from './duration.ts';
 import { asFailure, failure } from './errors.ts';
 import type { Events } from './events.ts';
 import type { Parts } from './parts.ts';
 import type { Plan, PlannedTask } from './plan.ts';
-import { addStep, isFused } from './rows.ts';
+import { addStep, isFused, limitStep } from './rows.ts';
 import { figuresNow, type RunOptions, type TaskState } from './run.ts';
 import { evaluateFields, isTrue, type Scope } from './scope.ts';
+import { noStdin, noStdout, untilAborted } from './stdio.ts';
 import type { Targets } from './targets.ts';
 import { createTaskContext, ExitSignal } from './task-context.ts';
 import { tee } from './tee.ts';
@@ -24,16 +37,33 @@ export interface StageParts {
   targets: Targets;
   /** Makes a connection for the rest of the run. */
   connect: TaskContext['connect'];
+  /** Where positions are kept between runs, if anywhere. */
+  state(): Promise<StateStore | undefined>;
+  /** Only this run may deliver for this pipe, from now to its end. */
+  lock(): Promise<void>;
+  /** Told when something becomes visible that the stage, run once more, would do twice. */
+  outcome?: { visible: boolean };
 }
 
 /** Runs the tasks of one stage to their end. Rejects with the first failure, after everything else has stopped. */
 export async function runStage(states: readonly TaskState[], shared: StageParts): Promise<void> {
-  const { parts, options, events, scope } = shared;
+  const { parts, options, events } = shared;
+  let { scope } = shared;
+  let delivery: StageDelivery | undefined;
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, options.signal]);
   // Every request and file listens to it; ten is where Node begins to warn of a leak.
   setMaxListeners(0, signal, options.signal);
-  const barrier = createBarrier();
+  const timers = new Set<() => void>();
+  const noTimers = () => {
+    for (const stopTimer of timers) stopTimer();
+  };
+  const barrier = createBarrier(async () => {
+    await delivery?.settle();
+    // What is being made visible is not stopped any more. With delivery it is known what is visible already.
+    noTimers();
+    if (delivery === undefined && shared.outcome !== undefined) shared.outcome.visible = true;
+  });
   const works: Promise<unknown>[] = [];
   const outputs = new Map<number, Stream[]>();
   const blamed = new WeakSet<object>();
@@ -98,6 +128,8 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     if (missing && !task.accepts.includes('nothing')) return skip(state, undefined);
     state.status = 'running';
     state.startedMs = Date.now();
+    const what = `task ${task.index + 1} (${task.op})`;
+    timers.add(timer(task.definition.timeout, (seconds) => fail(failure('TIMED_OUT', { what, seconds }), state)));
     events.emit({ type: 'task.started', index: task.index, op: task.op, id: task.id });
 
     const from = inputs[0] && producers.get(inputs[0]);
@@ -122,8 +154,9 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
       );
     const stream = await running;
     if (stream === undefined) return;
-    const shown = task.yields === 'same' ? stream : metered(stream, meterOf(state));
-    if (shown !== stream) producers.set(shown, state);
+    const watched = delivery?.watched(task, stream) ?? stream;
+    const shown = task.yields === 'same' ? watched : metered(watched, meterOf(state));
+    if (shown !== watched) producers.set(shown, state);
     await give(state, await limited(shown, task));
   };
 
@@ -161,7 +194,7 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     else for await (const _ of stream.files) meter.files(counts ? 1 : 0);
   };
 
-  const contextOf = (state: TaskState, from: TaskState | undefined, inputs: ReadonlyMap<string, Stream>): TaskContext =>
+  const contextOf = (state: TaskState, from?: TaskState, inputs: ReadonlyMap<string, Stream> = new Map()) =>
     createTaskContext({
       task: state.task,
       signal,
@@ -171,6 +204,7 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
       codecs,
       barrier,
       figures: state.figures,
+      delivery: delivery?.orders(state.task.index) ?? {},
       inputs,
       open: (path, connection, log) => shared.targets.resolve(path, connection, state, log),
       connect: shared.connect,
@@ -182,7 +216,31 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
       stdin: () => untilAborted((options.stdin ?? noStdin)(), signal),
     });
 
+  const prepare = async (): Promise<StageDelivery | undefined> => {
+    const codes = await Promise.all(states.map(({ task }) => parts.tasks[task.op]!()));
+    const tasks = new Map(states.map(({ task }) => [task.index, task]));
+    const stateOf = (index: number) => states.find(({ task }) => task.index === index)!;
+    return prepareDelivery({
+      plan: shared.plan,
+      run: (shared.scope.run as { id: string }).id,
+      scope,
+      tasks,
+      said: (at) => saidOf(states, codes, at),
+      fields: (task, at) => evaluateFields(task, at) as Value,
+      contextOf: ({ index }) => contextOf(stateOf(index)),
+      state: shared.state,
+      lock: shared.lock,
+      blame: ({ index }) => {
+        stateOf(index).status = 'failed';
+      },
+      restart: options.restart === true,
+      trial: options.limit !== undefined || options.dryRun === true,
+    });
+  };
+
   try {
+    delivery = await prepare();
+    scope = delivery?.scope ?? scope;
     // Each task starts as soon as those before it have: two takers of one output must be able to pull in turn.
     const started = new Map<number, Promise<void>>();
     for (const state of states) {
@@ -196,17 +254,20 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     await Promise.all(started.values());
     await Promise.all(works);
     signal.throwIfAborted();
+    if (first === undefined) await delivery?.finish();
   } catch (error) {
     fail(error);
   } finally {
     signal.removeEventListener('abort', abort);
+    noTimers();
   }
   await Promise.all(works);
   for (const state of states) {
     if (state.status === 'skipped' || state.status === 'waiting') continue;
     state.figures.seconds = figuresNow(state).seconds;
     if (state.status === 'running') state.status = first === undefined ? 'done' : 'stopped';
-    scope.tasks[state.task.id] = { ...state.figures, result: state.result };
+    const error = state.status === 'failed' && first !== undefined ? errorOf(first.error) : undefined;
+    scope.tasks[state.task.id] = { ...state.figures, result: state.result, ...(error && { error }) };
     events.emit({
       type: 'task.ended',
       index: state.task.index,
@@ -219,44 +280,18 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
   if (first !== undefined) throw first.error instanceof ExitSignal ? first.error : asFailure(first.error);
 }
 
-/** Ends with the signal, also where the source never gives anything more: stdin knows no signal. */
-async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
-  const iterator = source[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const step = await new Promise<IteratorResult<T>>((resolve, reject) => {
-        const abort = () => reject(signal.reason);
-        if (signal.aborted) abort();
-        signal.addEventListener('abort', abort, { once: true });
-        iterator
-          .next()
-          .then(resolve, reject)
-          .finally(() => signal.removeEventListener('abort', abort));
-      });
-      if (step.done === true) return;
-      yield step.value;
-    }
-  } finally {
-    // Not awaited: a source that hangs does not end either.
-    Promise.resolve(iterator.return?.()).catch(() => {});
+/** What the tasks that are going to run have to say about delivery. */
+function saidOf(states: readonly TaskState[], codes: readonly AnyTask[], scope: Scope): ReadonlyMap<number, Delivery> {
+  const said = new Map<number, Delivery>();
+  for (const [at, { task }] of states.entries()) {
+    const code = codes[at] as Partial<Task<unknown>>;
+    const own = code.delivery && isTrue(task, scope) ? code.delivery(evaluateFields(task, scope)) : undefined;
+    if (own !== undefined) said.set(task.index, own);
   }
+  return said;
 }
 
-function limitStep(rows: number, columns: readonly Column[] | undefined): RowStep {
-  let left = rows;
-  return { columns, apply: (row) => (left-- > 0 ? row : undefined), done: () => left <= 0 };
-}
-
-function noStdout(): Promise<void> {
-  return Promise.reject(
-    failure('OPTION_UNSUPPORTED', {
-      what: 'the path -',
-      where: 'a run without a stdout',
-      hint: '; give `stdout` to run()',
-    }),
-  );
-}
-
-function noStdin(): AsyncIterable<Uint8Array> {
-  throw failure('STDIN_CLOSED');
+function errorOf(error: unknown): Value {
+  const { code, message } = asFailure(error);
+  return { code, message };
 }

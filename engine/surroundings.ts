@@ -4,14 +4,17 @@ import { createStatusStore, type StatusStore } from './connection-status.ts';
 import { type FoundConnection, statusKeyOf } from './connections.ts';
 import type { Credential } from './contracts.ts';
 import { type CredentialAccessOptions, createCredentialAccess, storedCredential } from './credential-lookup.ts';
+import { renewCredential } from './credential-renewal.ts';
 import { userFolder } from './credentials/folder.ts';
 import type { StoreContext } from './credentials/index.ts';
 import { referencedSecret } from './credentials/reference.ts';
 import type { CredentialStores } from './credentials/stores.ts';
 import { createHomes, type Homes } from './homes.ts';
 import type { Services } from './opening.ts';
+import { loadOwnConnector } from './own-connectors.ts';
 import type { Parts } from './parts.ts';
 import { createRedactor, type Redactor } from './redact.ts';
+import { createStates, type StateChoice, type States } from './state/choice.ts';
 import { stateFolder } from './state-folder.ts';
 
 export interface SurroundingsOptions {
@@ -22,6 +25,8 @@ export interface SurroundingsOptions {
   /** In place of the user's folders for configuration and for state. */
   configFolder?: string;
   stateFolder?: string;
+  /** Where runs and positions are kept: as `pipewright.yaml` says (`project`), unless told. */
+  state?: StateChoice;
   /** Asks for the passphrase of the credentials file. */
   askPassphrase?: StoreContext['ask'];
   /** Told what the user should know: where credentials are kept. */
@@ -36,6 +41,7 @@ export interface Surroundings {
   configFolder: string;
   redactor: Redactor;
   status: StatusStore;
+  states: States;
   /** What is around a folder. */
   around(folder: string): Promise<Homes>;
   stores(around: Homes): Promise<CredentialStores>;
@@ -46,6 +52,11 @@ export interface Surroundings {
 export function createSurroundings(parts: Parts, options: SurroundingsOptions): Surroundings {
   const { redactor = createRedactor(), configFolder = userFolder(), notice } = options;
   const status = createStatusStore(options.stateFolder ?? stateFolder());
+  const folder = resolve(options.folder ?? '.');
+  const states = createStates(options.state ?? 'project', {
+    user: options.stateFolder ?? stateFolder(),
+    base: folder,
+  });
   const context: StoreContext = {
     folder: configFolder,
     learn: (secret) => redactor.add(secret),
@@ -56,14 +67,19 @@ export function createSurroundings(parts: Parts, options: SurroundingsOptions): 
     context,
     ...(options.credentials === undefined ? {} : { choice: options.credentials }),
   });
-  const around = createHomes({ configFolder, connectors: new Set(Object.keys(parts.connectors)) });
+  const around = createHomes({
+    configFolder,
+    connectors: new Set(Object.keys(parts.connectors)),
+    loadManifest: (file) => loadOwnConnector(file, parts),
+  });
 
   const surroundings: Surroundings = {
     parts,
-    folder: resolve(options.folder ?? '.'),
+    folder,
     configFolder,
     redactor,
     status,
+    states,
     around,
     stores: (homes) => access.of(homes),
     services: (homes) => ({
@@ -71,6 +87,12 @@ export function createSurroundings(parts: Parts, options: SurroundingsOptions): 
       async credential(found: FoundConnection, o): Promise<Credential> {
         return (await storedCredential(await access.of(homes), found, o))?.fields ?? {};
       },
+      renew: async (found, stale, renew, o) =>
+        renewCredential(await access.of(homes), found, stale, renew, {
+          ...o,
+          folder: options.stateFolder ?? stateFolder(),
+          learn: (secret) => redactor.add(secret),
+        }),
       async secret(name, signal) {
         const stores = await access.of(homes);
         return (await referencedSecret(stores, name, stores.where(), { signal })).reveal();
@@ -81,7 +103,10 @@ export function createSurroundings(parts: Parts, options: SurroundingsOptions): 
           signal: AbortSignal.timeout(5000),
         }),
     }),
-    close: () => access.close(),
+    async close() {
+      await states.close();
+      await access.close();
+    },
   };
   return surroundings;
 }

@@ -97,6 +97,14 @@ function withoutEffects(connection: AnyConnection, name: string, log: Log): AnyC
     ...(connection.write === undefined ? {} : { write: (path: string, stream: Stream) => drain(path, stream, log) }),
     ...(connection.remove === undefined ? {} : { remove: told('delete') }),
     ...(connection.makeFolder === undefined ? {} : { makeFolder: told('make the folder') }),
+    ...(connection.copy === undefined
+      ? {}
+      : {
+          copy: async (from, to) => {
+            log.info(`dry run: would copy ${from} to ${to}`);
+            return { paths: [] };
+          },
+        }),
     ...(connection.send === undefined ? {} : { send: async () => ({ id: 'dry-run' }) }),
     ...(request === undefined
       ? {}

@@ -3,6 +3,7 @@ import type { Barrier } from './barrier.ts';
 import type { Codecs } from './codecs.ts';
 import type {
   Column,
+  DeliveryOrders,
   Evaluator,
   Log,
   RowStream,
@@ -34,6 +35,7 @@ export interface ContextParts {
   barrier: Barrier;
   figures: TaskFigures;
   inputs: ReadonlyMap<string, Stream>;
+  delivery?: DeliveryOrders;
   open(path: string, connection: string | undefined, log: Log): Promise<Target>;
   connect: TaskContext['connect'];
   background(work: Promise<unknown>): void;
@@ -60,7 +62,8 @@ export function createTaskContext(parts: ContextParts): TaskContext {
       compileExpression(source, { where: where(pointer), scope, ...(columns === undefined ? {} : { columns }) }),
     template: (value: Value, pointer: string, columns?: readonly Column[]): Evaluator =>
       compileTemplate(value, { where: where(pointer), scope, ...(columns === undefined ? {} : { columns }) }),
-    resolve: (path, connection) => parts.open(path, connection ?? task.definition.connection, logs),
+    resolve: (path, connection = task.definition.connection) =>
+      parts.open(path, connection === false ? undefined : connection, logs),
     connect: parts.connect,
     rows: parts.rows,
     sameBytes: parts.codecs.sameBytes,
@@ -78,6 +81,7 @@ export function createTaskContext(parts: ContextParts): TaskContext {
       events.emit({ type: 'record.rejected', ...who, ...rejected });
     },
     result: parts.setResult,
+    delivery: parts.delivery ?? {},
     exit(message) {
       throw new ExitSignal(message);
     },

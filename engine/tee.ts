@@ -10,9 +10,9 @@ import type { Batch, FileItem, Row, Stream } from './contracts.ts';
 export function tee<S extends Stream>(stream: S, branches: number, signal: AbortSignal): S[] {
   if (branches === 1) return [stream];
   if (stream.kind === 'rows') {
-    const columns = stream.columns === undefined ? {} : { columns: stream.columns };
+    const { encoded: _, ...rest } = stream;
     const split = splitSource(stream.batches, branches, signal, copyRows);
-    return split.map((batches) => ({ kind: 'rows', ...columns, batches }) as Stream as S);
+    return split.map((batches) => ({ ...rest, batches }) as Stream as S);
   }
   const share = (file: FileItem, readers: number) => shareFile(file, readers, signal);
   const split = splitSource(stream.files, branches, signal, share, leave);

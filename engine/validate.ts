@@ -1,6 +1,8 @@
 // A loaded document against the schemas of the language: every mistake, each once, in words.
 import { connectors, documents, formats, tasks as ops, type Shape } from '../schemas/generated/language.ts';
+import type { Manifest } from '../schemas/generated/types.ts';
 import { type Validate, validators } from '../schemas/generated/validators.ts';
+import { connectorPart, type OwnConnector, type OwnConnectors } from './connector-parts.ts';
 import { aliasProblem, isEid } from './eid.ts';
 import { pointerTo } from './pointer.ts';
 import type { Reporter } from './report.ts';
@@ -13,8 +15,10 @@ import { describeValue, nameInDocument, shortText } from './validate/wording.ts'
 const mostTasks = 5_000;
 
 export interface ValidateOptions {
-  /** Connectors besides those of the language: manifests. Their connections are not looked into. */
+  /** Connectors besides those of the language. Their connections are not looked into. */
   connectors?: ReadonlySet<string>;
+  /** Those of the project. */
+  own?: OwnConnectors;
   /** Only these connections are looked into, by their keys; all, unless told. */
   only?: ReadonlySet<string>;
 }
@@ -64,6 +68,23 @@ export async function validateProject(reporter: Reporter, options: ValidateOptio
   await validateConnections(reporter, value.connections, options);
 }
 
+/** Validates a manifest. It comes back where its shape is right. */
+export async function validateManifest(reporter: Reporter): Promise<Manifest | undefined> {
+  const { value } = reporter.source;
+  if (!isMap(value)) {
+    const message = `a manifest is a map, and this is ${describeValue(value)}`;
+    reporter.report({ code: 'NOT_A_DEFINITION', message, pointer: '' });
+    return undefined;
+  }
+  const [{ validate }, { manifest: shape }] = await Promise.all([
+    validators.manifest(),
+    import('../schemas/generated/manifest.ts'),
+  ]);
+  const mistakes = mistakesOf(validate, { value, pointer: '', shape, label: 'the manifest' });
+  for (const mistake of mistakes) reporter.report(mistake);
+  return mistakes.length === 0 ? (value as unknown as Manifest) : undefined;
+}
+
 async function validateDocument(
   reporter: Reporter,
   value: Record<string, unknown>,
@@ -110,6 +131,7 @@ async function validateTask(reporter: Reporter, place: TaskPlace, options: Valid
       place,
       `the connection of ${label}`,
       () => 'keep it in a credential store and write ${secret("name")}',
+      options,
     );
   }
 }
@@ -157,7 +179,7 @@ async function validateConnections(reporter: Reporter, value: unknown, options: 
     await validateConnection(reporter, connection, pointer, label, options);
     const advice = () =>
       `\`pipe connections secure ${alias}${placeOption(reporter)}\` moves it to the credential store`;
-    warnOfSecrets(reporter, connection, pointer, label, advice);
+    warnOfSecrets(reporter, connection, pointer, label, advice, options);
     const { eid, connector } = connection;
     if (connection.default === true) {
       const before = defaults.get(connector);
@@ -185,17 +207,18 @@ async function validateConnection(
   options: ValidateOptions,
 ): Promise<void> {
   const { connector } = value;
-  const part =
-    typeof connector === 'string' && Object.hasOwn(connectors, connector) ? connectors[connector] : undefined;
+  const own = ownOf(connector, options);
+  const part = connectorPart(connector, own);
   hideSecrets(reporter, value, pointer, part?.secrets ?? []);
   if (typeof connector !== 'string') return;
   if (part !== undefined) {
     const full = `${label} (${connector})`;
-    await validatePart(reporter, validators.connectors[connector]!, { value, pointer, shape: part, label: full });
-  } else if (options.connectors?.has(connector) !== true) {
+    const load = validators.connectors[connector] ?? own!.validator;
+    await validatePart(reporter, load, { value, pointer, shape: part, label: full });
+  } else if (own === undefined && options.connectors?.has(connector) !== true) {
     const hint = didYouMeanOrKnown(
       connector,
-      [...Object.keys(connectors), ...(options.connectors ?? [])],
+      [...new Set([...Object.keys(connectors), ...(options.connectors ?? []), ...(options.own?.keys() ?? [])])],
       'the connectors are',
     );
     reporter.report({
@@ -204,6 +227,10 @@ async function validateConnection(
       pointer: `${pointer}/connector`,
     });
   }
+}
+
+function ownOf(connector: unknown, { own }: ValidateOptions): OwnConnector | undefined {
+  return typeof connector === 'string' ? own?.get(connector) : undefined;
 }
 
 function hideSecrets(
@@ -230,10 +257,10 @@ function warnOfSecrets(
   pointer: string,
   label: string,
   advice: () => string,
+  options: ValidateOptions,
 ): void {
   const { connector } = value;
-  if (typeof connector !== 'string' || !Object.hasOwn(connectors, connector)) return;
-  for (const key of connectors[connector]!.secrets) {
+  for (const key of connectorPart(connector, ownOf(connector, options))?.secrets ?? []) {
     const field = value[key];
     if (!Object.hasOwn(value, key) || typeof field !== 'string' || field === '' || field.includes('${')) continue;
     reporter.report({

@@ -24,13 +24,14 @@ export const shapes: Readonly<Record<string, OpShape>> = {
   filter: rowwise,
   set: rowwise,
   cast: rowwise,
-  limit: rowwise,
+  limit: { ...rowwise, holds: 'cut' },
   replace: rowwise,
   unnest: rowwise,
   validate: rowwise,
   merge: { accepts: ['rows', 'files'], yields: 'same' },
   echo: { accepts: ['rows', 'files', 'nothing'], yields: 'same' },
   dump: { accepts: ['rows', 'files'], yields: 'same' },
+  email: { accepts: ['files', 'nothing'], yields: 'nothing', inputWith: 'attach_input' },
   exit: effect,
   fail: effect,
 };
@@ -59,6 +60,7 @@ export const tasks: Parts['tasks'] = {
   merge: async () => (await import('./tasks/merge.ts')).merge,
   echo: async () => (await import('./tasks/echo.ts')).echo,
   dump: async () => (await import('./tasks/dump.ts')).dump,
+  email: async () => (await import('./tasks/email.ts')).email,
   exit: async () => (await import('./tasks/exit.ts')).exit,
   fail: async () => (await import('./tasks/fail.ts')).fail,
 };

@@ -14,15 +14,6 @@ export function refuseOptions<P extends object>(
   }
 }
 
-/** Fails with OPERATION_PENDING for the first of the named options that is set to something else than its default. */
-export function refusePending<P extends object>(params: P, defaults: { [K in keyof P & string]?: P[K] }): void {
-  for (const name of Object.keys(defaults) as (keyof P & string)[]) {
-    const value = params[name];
-    if (value === undefined || value === defaults[name]) continue;
-    throw failure('OPERATION_PENDING', { what: `\`${name}: ${typeof value === 'object' ? '…' : String(value)}\`` });
-  }
-}
-
 const abilities: Record<Capability, string> = {
   list: 'list what it has',
   read: 'be read from',
@@ -33,6 +24,7 @@ const abilities: Record<Capability, string> = {
   describe: 'describe what it has',
   remove: 'delete anything',
   makeFolder: 'make folders',
+  copy: 'copy by itself',
   checkpoint: 'keep checkpoints',
 };
 

@@ -37,7 +37,8 @@ export async function openRejects(
   if (onReject === 'skip') {
     return { add: async (rejected) => report(rejected), close: () => {} };
   }
-  const target = await context.resolve(onReject);
+  // The task's connection is where its records go; a path of its own says where these do.
+  const target = await context.resolve(onReject, false);
   const channel = createChannel<Row>(context.signal);
   const rows: RowStream = { kind: 'rows', columns, batches: batched(channel.values) };
   // The figures of the task are those of what it lets through.

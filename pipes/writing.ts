@@ -1,5 +1,6 @@
 // Writing a stream to a target: rows to what stores rows, files to what stores files, and what must stand between.
 import type {
+  DeliveryOrders,
   FileItem,
   FileStream,
   FormatChoice,
@@ -14,24 +15,30 @@ import { asOneFile, convertedFile, renamedFor } from './conversion.ts';
 import { isPattern, plainPath } from './files.ts';
 import { operation } from './options.ts';
 
-export interface WritingOptions extends Omit<WriteOptions, 'signal' | 'onProgress'> {
+export interface WritingOptions extends Omit<WriteOptions, 'signal' | 'onProgress' | 'checkpoint'> {
   format?: FormatChoice | undefined;
+  checkpoint?: DeliveryOrders['checkpoint'];
 }
 
 /** Resolves when what was written is durable and visible. Counts as it goes. */
 export async function writeStream(
   stream: Stream,
   target: Target,
-  { format, ...options }: WritingOptions,
+  { format, checkpoint, ...options }: WritingOptions,
   context: TaskContext,
 ): Promise<WriteReport> {
   const write = operation(target, 'write');
   const sent = progress(context);
   const all: WriteOptions = { ...options, signal: context.signal, onProgress: sent.update };
-  if (target.stores === 'rows') {
-    const report = await write(target.path, await context.rows(stream), all);
+  const finished = (report: WriteReport) => {
     sent.update(report);
     return report;
+  };
+  if (target.stores === 'rows') {
+    const rows = await context.rows(stream);
+    if (checkpoint === undefined) return finished(await write(target.path, rows, all));
+    const { name, last, stamp } = checkpoint;
+    return finished(await write(target.path, stamp(rows), { ...all, checkpoint: { name, last } }));
   }
   if (isPattern(target)) {
     throw failure('PATH_INVALID', { path: target.shown, reason: 'has a pattern where it must name what to write' });
@@ -48,9 +55,7 @@ export async function writeStream(
         },
         context,
       );
-  const report = await write(plainPath(target), { ...files, files: countedFiles(files, context) }, all);
-  sent.update(report);
-  return report;
+  return finished(await write(plainPath(target), { ...files, files: countedFiles(files, context) }, all));
 }
 
 function isFolder({ path }: Target): boolean {

@@ -27,6 +27,7 @@ const doneTo: Readonly<Record<Capability, string>> = {
   describe: 'be described',
   remove: 'have things deleted',
   makeFolder: 'have folders made',
+  copy: 'copy by itself',
   checkpoint: 'keep checkpoints',
 };
 

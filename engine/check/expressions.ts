@@ -1,13 +1,13 @@
 // The expressions of a definition: whether they can be read, and whether what they name is there for their field.
 import {
   configScope,
-  connectors,
   documents,
   type FieldInfo,
   formats,
   secretScope,
   taskScope,
 } from '../../schemas/generated/language.ts';
+import { connectorPart, type OwnConnectors } from '../connector-parts.ts';
 import { Failure } from '../errors.ts';
 import type { ParsedExpression } from '../expressions.ts';
 import { pointerParts, pointerTo, valueAt } from '../pointer.ts';
@@ -36,13 +36,14 @@ type DefaultNames = (info: FieldInfo) => readonly string[] | undefined;
 export async function checkExpressions(checking: Checking): Promise<void> {
   const found: Found[] = [];
   const { definition, tasks } = checking;
+  const own = checking.connections.connectors;
   const add = (value: unknown, place: Place, pointer: string, label: string, names: DefaultNames, task?: TaskPlace) =>
-    collect({ value, parts: [], root: value, place, pointer, label, names, task }, found);
+    collect({ value, parts: [], root: value, place, pointer, label, names, task, own }, found);
 
   // Of the document itself, only fields that say which names they know are evaluated.
   const { tasks: _, connections, tests: __, ...document } = definition;
   add(document, placeOf(documents.pipe), '', 'the pipe', () => undefined);
-  if (isMap(connections)) collectConnections(connections, found);
+  if (isMap(connections)) collectConnections(connections, own, found);
   for (const task of everyTask(tasks)) {
     if (task.part !== undefined) add(task.task, placeOf(task.part), task.pointer, task.label, () => taskScope, task);
   }
@@ -56,25 +57,26 @@ export async function checkExpressions(checking: Checking): Promise<void> {
 export async function checkConnectionExpressions(
   reporter: Reporter,
   connections: Readonly<Record<string, unknown>>,
+  own: OwnConnectors,
 ): Promise<void> {
   const found: Found[] = [];
-  collectConnections(connections, found);
+  collectConnections(connections, own, found);
   if (found.length === 0) return;
   const language = await import('../expressions.ts');
   for (const each of found) checkText({ reporter }, language, each);
 }
 
-function collectConnections(connections: Readonly<Record<string, unknown>>, found: Found[]): void {
+function collectConnections(connections: Readonly<Record<string, unknown>>, own: OwnConnectors, found: Found[]): void {
   const names: DefaultNames = ({ secret }) => (secret === true ? secretScope : configScope);
   for (const [alias, connection] of Object.entries(connections)) {
     // Of thousands, few have any.
     if (!hasTemplate(connection)) continue;
     const connector = isMap(connection) && typeof connection.connector === 'string' ? connection.connector : '';
-    const shape = Object.hasOwn(connectors, connector) ? connectors[connector]! : documents.connection;
+    const shape = connectorPart(connector, own.get(connector)) ?? documents.connection;
     const pointer = pointerTo('/connections', alias);
     const label = `connection "${alias}"`;
     const walk = { value: connection, parts: [], root: connection, place: placeOf(shape), pointer, label, names };
-    collect({ ...walk, task: undefined }, found);
+    collect({ ...walk, task: undefined, own }, found);
   }
 }
 
@@ -93,6 +95,7 @@ interface Walk {
   label: string;
   names: DefaultNames;
   task: TaskPlace | undefined;
+  own: OwnConnectors;
 }
 
 function collect(walk: Walk, found: Found[]): void {
@@ -122,7 +125,7 @@ function collect(walk: Walk, found: Found[]): void {
     return;
   }
   if (!isMap(value)) return;
-  const inner = innerPlace(place, value);
+  const inner = innerPlace(place, value, walk.own);
   for (const [key, item] of Object.entries(value)) {
     collect(
       {
@@ -146,18 +149,13 @@ function labelOf({ parts, root, label, task, pointer }: Walk): string {
 }
 
 /** A format or a connection inside a task goes by its own schema. */
-function innerPlace(place: Place, value: Record<string, unknown>): Place {
+function innerPlace(place: Place, value: Record<string, unknown>, connectors: OwnConnectors): Place {
   const { info, own } = place;
   if (own && info.format === true && typeof value.name === 'string' && Object.hasOwn(formats, value.name))
     return placeOf(formats[value.name]!);
-  if (
-    own &&
-    info.connection === true &&
-    typeof value.connector === 'string' &&
-    Object.hasOwn(connectors, value.connector)
-  )
-    return placeOf(connectors[value.connector]!);
-  return place;
+  if (!own || info.connection !== true) return place;
+  const part = connectorPart(value.connector, connectors.get(String(value.connector)));
+  return part === undefined ? place : placeOf(part);
 }
 
 function innerNames({ info, own }: Place, names: DefaultNames): DefaultNames {

@@ -65,9 +65,10 @@ async function checkPath(
 ): Promise<PathFacts | undefined> {
   const { reporter } = checking;
   const { connection } = place.task;
-  if (connection !== undefined) {
+  // What is refused goes where its own path says.
+  if (connection !== undefined && path.key !== 'on_reject') {
     if (typeof connection !== 'string' || connection.includes('${')) return undefined;
-    return await inConnection(checking, place, path, connection);
+    if (!(await onlySends(checking, connection))) return await inConnection(checking, place, path, connection);
   }
   if (path.head === '') return undefined;
   if (path.use === 'pipe') {
@@ -123,6 +124,13 @@ async function inConnection(
   return found === undefined || found.definition.disabled === true
     ? undefined
     : await connected(checking, place, path, connection, path.text);
+}
+
+/** A connection that messages are sent through has no paths: those of its tasks stand for themselves. */
+async function onlySends({ connections, connectorShape }: Checking, name: string): Promise<boolean> {
+  const connector = connections.find(name)?.definition.connector;
+  const shape = typeof connector === 'string' ? await connectorShape(connector) : undefined;
+  return shape?.capabilities.includes('send') === true && !shape.capabilities.includes('read');
 }
 
 function tryPath({ reporter }: Checking, path: PathText): Path | undefined {

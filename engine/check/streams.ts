@@ -3,6 +3,7 @@ import { buildGraph, type GraphNode, type GraphProblem, type GraphTask, type OpS
 import type { Mistake } from '../report.ts';
 import { everyList, type TaskList, type TaskPlace } from '../validate/tasks.ts';
 import { type Checking, idOf, isPending } from './checking.ts';
+import { checkDelivery } from './delivery.ts';
 import { decodeProblem, encodeProblem, type PathFacts } from './formats.ts';
 
 /** Takes and gives anything: stands for an op that is not known, and for what a nested list gets. */
@@ -27,6 +28,7 @@ async function checkList(checking: Checking, list: TaskList, facts: ReadonlyMap<
     id: idOf(place),
     disabled: place.task.disabled === true,
     ...inputOf(place),
+    ...inputWith(place, shapeAt(place)),
   }));
   if (shift === 1) graphTasks.unshift({ op: 'outer' });
   const { nodes, problems } = buildGraph(graphTasks, (op) => shapeAt(places[Number(op)]));
@@ -39,6 +41,12 @@ async function checkList(checking: Checking, list: TaskList, facts: ReadonlyMap<
     const mistake = place === undefined ? undefined : mistakeOf(problem, place, labelOf);
     if (mistake !== undefined) checking.reporter.report(mistake);
   }
+  checkDelivery(checking, {
+    nodes: new Map(nodes.map((node) => [node.index, node])),
+    placeOf: ({ index }) => places[index - shift],
+    shapeOf: shapeAt,
+    facts,
+  });
   const kinds = new Map<number, Kind>();
   const origins = new Map<number, ReadonlySet<TaskPlace>>();
   for (const node of nodes) {
@@ -65,6 +73,10 @@ function union(sets: readonly ReadonlySet<TaskPlace>[]): ReadonlySet<TaskPlace> 
 function inputOf({ task, part }: TaskPlace): { from?: string[] } {
   if (part?.fields['/from']?.reference !== 'task' || task.from === undefined) return {};
   return { from: [task.from].flat().filter((name) => typeof name === 'string') };
+}
+
+function inputWith({ task }: TaskPlace, { inputWith: field }: OpShape): Record<string, unknown> {
+  return field === undefined ? {} : { [field]: task[field] };
 }
 
 function inputKind(node: GraphNode, kinds: ReadonlyMap<number, Kind>): Kind {

@@ -1,7 +1,7 @@
 // What `secret("name")` in a definition means: one value of the credential stores.
 import type { CallOptions, CredentialStore, Secret } from '../contracts.ts';
 import { failure } from '../errors.ts';
-import { isName } from './names.ts';
+import { environmentName, isName } from './names.ts';
 
 /**
  * `name`: the only field of that credential, or its field `value`; `name.field`: that field. Throws SECRET_MISSING.
@@ -32,6 +32,14 @@ export async function referencedSecret(
   const value = found?.fields[field];
   if (value !== undefined) return value;
   throw fail(
-    found === undefined ? '' : `; "${name}" is there, with ${Object.keys(found.fields).join(', ') || 'no field'}`,
+    found === undefined
+      ? variableHint(reference, where)
+      : `; "${name}" is there, with ${Object.keys(found.fields).join(', ') || 'no field'}`,
   );
+}
+
+/** The environment is the one store that anybody can put a single value into. */
+function variableHint(reference: string, where: string): string {
+  if (!where.includes('the environment') || !isName(reference)) return '';
+  return `; set ${environmentName(reference, 'value')}, or look at the spelling`;
 }

@@ -27,6 +27,7 @@ export function patternsOf(value: string): Pattern[] {
   for (const text of new Set(values)) {
     const bytes = Buffer.from(text, 'utf8');
     patterns.push(...literal(text), ...base64Forms(bytes));
+    for (const sent of escapedForms(text)) patterns.push(...base64Forms(Buffer.from(sent)));
     patterns.push(plain(bytes.toString('hex')), plain(bytes.toString('hex').toUpperCase()));
     for (const line of linesOf(text)) patterns.push(...literal(line));
   }
@@ -44,6 +45,15 @@ function linesOf(text: string): string[] {
   if (!text.includes('\n')) return [];
   const lines = text.split('\n').map((line) => line.trim());
   return lines.filter((line) => line.length >= shortestLine && !/^-----(BEGIN|END) [A-Z0-9 ]+-----$/.test(line));
+}
+
+/** As it goes into base64 where a header carries it escaped: the secret of an OAuth application (RFC 6749, 2.3.1). */
+function escapedForms(text: string): string[] {
+  const url = encodeURIComponent(text.toWellFormed());
+  const form = url
+    .replace(/[-_.!~*'()]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+    .replaceAll('%20', '+');
+  return [...new Set([url, form, url.replaceAll('%20', '+')])].filter((each) => each !== text);
 }
 
 /**

@@ -116,8 +116,10 @@ function mistakeOf(error: ValidationError, validated: Validated): Mistake {
       const allowed = (params.allowedValues as unknown[]).map(showValue);
       const names = (params.allowedValues as unknown[]).filter((each) => typeof each === 'string');
       const code = place.info.format === true ? 'UNKNOWN_FORMAT' : 'NOT_ALLOWED';
-      const near = typeof value === 'string' && !secret ? didYouMean(value, names) : '';
+      // A suggestion says no more of the value than that it is near.
+      const near = typeof value === 'string' ? didYouMean(value, names) : '';
       const end = near === '' ? `; it takes ${either(allowed)}` : near;
+      if (secret) return say(code, `is none of ${either(allowed, 'and')}${near}`);
       return code === 'UNKNOWN_FORMAT'
         ? { ...say(code, ''), message: `${label}: there is no format ${shown}${end}` }
         : say(code, `cannot be ${shown}${end}`);

@@ -6,6 +6,7 @@ export const limit: RowTask<LimitTask> = {
   op: 'limit',
   accepts: ['rows'],
   yields: 'rows',
+  holds: 'cut',
 
   step({ rows }, columns) {
     let passed = 0;

@@ -1,10 +1,21 @@
 // read: files, a table, a query or a resource of an API.
-import type { FileItem, Reading, ReadOptions, Row, Stream, Task, TaskContext, Value } from '../../engine/contracts.ts';
+import type {
+  Delivery,
+  FileItem,
+  Reading,
+  ReadOptions,
+  Row,
+  Stream,
+  Task,
+  TaskContext,
+  Value,
+} from '../../engine/contracts.ts';
+import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { MatchOptions } from '../../engine/globs.ts';
 import type { ReadTask } from '../../schemas/generated/types.ts';
 import { isPattern, onlyFile, readTarget } from '../files.ts';
-import { operation, refuseOptions, refusePending } from '../options.ts';
+import { operation, refuseOptions } from '../options.ts';
 
 /** What only files have, and what only tables and resources have. */
 const forFiles = ['format', 'since', 'until', 'order', 'schema', 'file_column', 'modified_column'] as const;
@@ -15,8 +26,19 @@ export const read: Task<ReadTask> = {
   accepts: ['nothing'],
   yields: 'either',
 
+  delivery(params) {
+    const { path, query: statement, connection, cursor } = params;
+    if (cursor === undefined) return {};
+    const source = { path, connection, query: statement } as Value;
+    if (statement !== undefined || path === '-') {
+      const hint = '; it is for a table or a resource';
+      const read = statement === undefined ? 'stdin' : '`query`';
+      throw failure('OPTION_UNSUPPORTED', { what: '`cursor`', where: read, hint });
+    }
+    return { cursor: cursorOf(cursor), source };
+  },
+
   async run(_, params, context) {
-    refusePending(params, { cursor: undefined });
     if (params.query !== undefined) return query(params.query, params, context);
     if (params.path === '-') {
       refuseOptions(params, ['connection', 'since', 'until', 'missing', ...forRows], 'stdin');
@@ -24,9 +46,12 @@ export const read: Task<ReadTask> = {
     }
     const target = await context.resolve(params.path!, params.connection);
     if (isPattern(target)) refuseOptions(params, forRows, `files (${target.shown})`);
-    const stream = await readTarget(target, matchOptions(params, context), rowOptions(params));
+    const stream = await readTarget(target, matchOptions(params, context), {
+      ...rowOptions(params),
+      ...deliveryOptions(context),
+    });
     if (stream.kind === 'files') {
-      refuseOptions(params, forRows, `files (${target.shown})`);
+      refuseOptions(params, [...forRows, 'cursor'], `files (${target.shown})`);
       return { ...stream, ...readingOf(params) };
     }
     refuseOptions(params, forFiles, `tables and resources (${target.shown})`);
@@ -44,6 +69,36 @@ async function query(statement: string, params: ReadTask, context: TaskContext):
   const target = await context.resolve('', params.connection);
   const run = operation(target, 'query');
   return run(statement, (params.parameters ?? []) as Value[], { signal: context.signal, readOnly: true });
+}
+
+/** Where the engine has the read begin, and whether its batches must say how far they are. */
+function deliveryOptions({ delivery: { checkpoints, cursor } }: TaskContext): Omit<ReadOptions, 'signal'> {
+  return {
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(checkpoints === undefined ? {} : { checkpoints: true, ...checkpoints }),
+  };
+}
+
+function cursorOf(cursor: NonNullable<ReadTask['cursor']>): NonNullable<Delivery['cursor']> {
+  const given = typeof cursor === 'string' || Array.isArray(cursor) ? { columns: cursor } : cursor;
+  const { start, lookback, name } = given as Exclude<ReadTask['cursor'], string | string[] | undefined>;
+  const columns = [given.columns].flat();
+  return {
+    columns,
+    ...(start === undefined ? {} : { start: startOf(start as Value, columns) }),
+    ...(lookback === undefined ? {} : { lookback: typeof lookback === 'number' ? lookback : durationMs(lookback) }),
+    ...(name === undefined ? {} : { name }),
+  };
+}
+
+/** A value for each column. */
+function startOf(start: Value, columns: readonly string[]): Value {
+  const isMap = typeof start === 'object' && start !== null && !Array.isArray(start);
+  if (isMap && columns.every((column) => Object.hasOwn(start, column))) return start;
+  if (!isMap && columns.length === 1) return { [columns[0]!]: start };
+  const what = '`start` without a value for each column';
+  const example = columns.map((column) => `${column}: …`).join(', ');
+  throw failure('OPTION_UNSUPPORTED', { what, where: '`cursor`', hint: `; say start: { ${example} }` });
 }
 
 function matchOptions({ since, until, order, missing }: ReadTask, { signal }: TaskContext): MatchOptions {

@@ -16,13 +16,17 @@ export const validate: Task<ValidateTask> = {
     const rows = await context.rows(input!);
     const check = compileSchema(typeof schema === 'string' ? await loaded(schema, context) : schema, placeOf(context));
     const rejects = await openRejects(onReject, context, () => context.beforeCommit());
-    const { columns } = rows;
-    return { kind: 'rows', ...(columns === undefined ? {} : { columns }), batches: checked(rows, check, rejects) };
+    const { encoded: _, ...rest } = rows;
+    return { ...rest, batches: checked(rows, check, rejects) };
   },
 };
 
-async function* checked({ batches }: RowStream, check: Check, rejects: Rejects | undefined): AsyncGenerator<Batch> {
-  let before = 0;
+async function* checked(
+  { batches, offset = 0 }: RowStream,
+  check: Check,
+  rejects: Rejects | undefined,
+): AsyncGenerator<Batch> {
+  let before = offset;
   try {
     for await (const batch of batches) {
       const { rows } = batch;
