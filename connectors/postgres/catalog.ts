@@ -3,6 +3,7 @@ import type { ClientBase } from 'pg';
 import type { Column, Description, Entry, ListOptions } from '../../engine/contracts.ts';
 import { failure } from '../../engine/errors.ts';
 import { quoteName } from '../shared/sql.ts';
+import { checkpointTable } from './checkpoint.ts';
 import { columnOf } from './types.ts';
 
 export interface Table {
@@ -12,6 +13,8 @@ export interface Table {
   kind: 'table' | 'view';
   /** Its rows are its own: no view, no partitions, no children. */
   plain: boolean;
+  /** Others inherit from it, and reading it reads them too. Partitions are no children. */
+  hasChildren: boolean;
   columns: TableColumn[];
   rowEstimate: number | undefined;
   size: number;
@@ -45,7 +48,7 @@ export function quoted({ schema, name }: TablePath): string {
 export async function findTable(client: ClientBase, { schema, name }: TablePath): Promise<Table | undefined> {
   const { rows } = await client.query(
     `select c.oid::int8::text as oid, c.relkind as kind, c.reltuples as estimate,
-            c.relkind = 'r' and not c.relhassubclass as plain, pg_total_relation_size(c.oid)::text as size
+            c.relkind = 'r' and not c.relhassubclass as plain, c.relkind = 'r' and c.relhassubclass as children, pg_total_relation_size(c.oid)::text as size
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where n.nspname = $1 and c.relname = $2 and ${kinds}`,
     [schema, name],
@@ -72,6 +75,7 @@ export async function findTable(client: ClientBase, { schema, name }: TablePath)
     name,
     kind: 'vm'.includes(found.kind) ? 'view' : 'table',
     plain: found.plain,
+    hasChildren: found.children,
     rowEstimate: found.estimate < 0 ? undefined : Math.round(found.estimate),
     size: Number(found.size),
     columns: columns.map(({ name: column, native, required, key, generated }) => ({
@@ -79,6 +83,22 @@ export async function findTable(client: ClientBase, { schema, name }: TablePath)
       generated,
     })),
   };
+}
+
+/** The columns of the primary key, or else of a unique index that no NULL gets past; undefined where there is none. */
+export async function findKey(client: ClientBase, { oid }: Table): Promise<string[] | undefined> {
+  const { rows } = await client.query<{ names: string[] }>(
+    `select array_agg(a.attname::text order by k.n) as names
+       from pg_index i cross join unnest(i.indkey::int2[], i.indcollation::oid[]) with ordinality as k(attnum, ordering, n)
+       join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+      where i.indrelid = $1 and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
+        and k.n <= i.indnkeyatts
+      group by i.indexrelid, i.indisprimary, i.indnkeyatts
+     having bool_and(a.attnotnull and k.ordering in (0, a.attcollation))
+      order by i.indisprimary desc, i.indnkeyatts, i.indexrelid limit 1`,
+    [oid],
+  );
+  return rows[0]?.names;
 }
 
 export async function describeSchema(client: ClientBase, name: string): Promise<Description | undefined> {
@@ -105,7 +125,7 @@ export async function listEntries(
     `select n.nspname as schema, c.relname as name, c.relkind in ('v', 'm') as view
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where ${kinds} and ${systemSchemas} and ($1::text is null or n.nspname = $1) and ($2::text is null or c.relname = $2)
-        and not c.relispartition
+        and not c.relispartition and (c.relname <> '${checkpointTable}' or $2::text is not null)
       order by n.nspname collate "C", c.relname collate "C"`,
     [schema ?? null, table ?? null],
   );

@@ -6,8 +6,9 @@ import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import type { ClientBase, ClientConfig, Pool, PoolClient } from 'pg';
 import type { CallOptions, ConnectorContext } from '../../engine/contracts.ts';
 import { durationMs } from '../../engine/duration.ts';
-import { failure } from '../../engine/errors.ts';
+import { asFailure, failure } from '../../engine/errors.ts';
 import type { PostgresConfig } from '../../schemas/generated/types.ts';
+import { createTunnel } from '../shared/tunnel.ts';
 import { databaseFailure, type Place } from './errors.ts';
 
 export type Config = Omit<PostgresConfig, 'connector'>;
@@ -16,6 +17,8 @@ export interface Session {
   client: ClientBase;
   /** 150004 is 15.4. */
   version: number;
+  /** Of its process on the server. */
+  pid: number;
   /** Says that the session is in the middle of something and cannot be used again. */
   spoil(): void;
 }
@@ -26,6 +29,10 @@ export interface Sessions {
   use<T>(place: Place, o: CallOptions, work: (session: Session) => Promise<T>): Promise<T>;
   /** As `use`, for work that yields. */
   stream<T>(place: Place, o: CallOptions, work: (session: Session) => AsyncGenerator<T>): AsyncGenerator<T>;
+  /** At most so many at the same time. */
+  readonly size: number;
+  /** How many more can be had now without anybody waiting. */
+  spare(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -42,14 +49,20 @@ const settings = [
 ].join('; ');
 
 const oldest = 120_000;
+/** After so long without a word, TCP asks whether the other side is there. */
+const silentMs = 30_000;
 
 export function createSessions(config: Config, context: ConnectorContext): Sessions {
   const address = addressOf(config, context);
   const { host, port } = address;
   const shownHost = host.startsWith('/') ? host : `${host}:${port}`;
   const ready = new WeakMap<ClientBase, { pid: number; version: number }>();
+  /** What sessions were ended with. */
+  const broken = new WeakMap<ClientBase, Error>();
   let pool: Promise<Pool> | undefined;
   let plain = false;
+  const tunnel = createTunnel(config, context);
+  const size = config.pool_size ?? 8;
 
   const place = (shown: string): Place => ({ shown, connection: context.name, host: shownHost });
 
@@ -60,8 +73,13 @@ export function createSessions(config: Config, context: ConnectorContext): Sessi
     application_name: config.application_name ?? 'pipewright',
     connectionTimeoutMillis: durationMs(config.connect_timeout ?? '10s'),
     keepAlive: true,
+    keepAliveInitialDelayMillis: silentMs,
+    ...(tunnel === undefined ? {} : { stream: () => tunnel.socket(host, port) }),
     ssl: plain ? false : await tlsOptions(config, host, context),
     ...(config.statement_timeout === undefined ? {} : { statement_timeout: durationMs(config.statement_timeout) }),
+    ...(config.idle_transaction_timeout === undefined
+      ? {}
+      : { idle_in_transaction_session_timeout: durationMs(config.idle_transaction_timeout) }),
     ...(config.lock_timeout === undefined ? {} : { lock_timeout: durationMs(config.lock_timeout) }),
   });
 
@@ -72,7 +90,7 @@ export function createSessions(config: Config, context: ConnectorContext): Sessi
       constructor(given?: string | ClientConfig) {
         super(given);
         const connect = this.connect.bind(this) as (done: (error?: Error) => void) => void;
-        const end = () => (this as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
+        const end = () => socketOf(this).destroy();
         this.connect = ((done: (error?: Error) => void) =>
           connect((error) => {
             if (error) end();
@@ -83,7 +101,7 @@ export function createSessions(config: Config, context: ConnectorContext): Sessi
     const made = new pg.Pool({
       Client,
       ...(await clientConfig()),
-      max: config.pool_size ?? 8,
+      max: size,
       idleTimeoutMillis: durationMs(config.idle_timeout ?? '30s'),
       allowExitOnIdle: true,
     });
@@ -110,8 +128,8 @@ export function createSessions(config: Config, context: ConnectorContext): Sessi
     }
     try {
       if (!ready.has(client)) {
-        // A session that breaks tells it twice: to the statement, and here.
-        client.on('error', () => {});
+        // A session that breaks tells it twice, to the statement and here; while it is idle, only here.
+        client.on('error', (error) => broken.has(client) || broken.set(client, error));
         const results = (await client.query(settings)) as unknown as { rows: { pid: number; version: number }[] }[];
         const known = results.at(-1)!.rows[0]!;
         if (known.version < oldest) {
@@ -156,6 +174,8 @@ export function createSessions(config: Config, context: ConnectorContext): Sessi
     const end = () => {
       ending ??= terminate(pid, version).catch((error: unknown) => {
         context.log.debug(`session ${pid} of ${context.name} could not be ended`, { reason: String(error) });
+        // A server that says nothing more would be waited for.
+        socketOf(client).destroy();
       });
       return ending;
     };
@@ -165,6 +185,7 @@ export function createSessions(config: Config, context: ConnectorContext): Sessi
     const session: Session = {
       client,
       version,
+      pid,
       spoil() {
         spoilt = true;
       },
@@ -180,17 +201,27 @@ export function createSessions(config: Config, context: ConnectorContext): Sessi
     };
   };
 
-  const explained = (error: unknown, at: Place, signal: AbortSignal): unknown =>
-    signal.aborted ? signal.reason : databaseFailure(error, at);
+  const explained = (error: unknown, at: Place, signal: AbortSignal, { client }: Session): unknown => {
+    if (signal.aborted) return signal.reason;
+    const failed = databaseFailure(error, at);
+    const told = broken.get(client);
+    return failed.code === 'CONNECTION_LOST' && told !== undefined ? databaseFailure(told, at) : failed;
+  };
 
   return {
     place,
+    size,
+    async spare() {
+      const opened = await pool;
+      if (opened === undefined) return size;
+      return size - (opened.totalCount - opened.idleCount) - opened.waitingCount;
+    },
     async use(at, o, work) {
       const { session, finish } = await begin(at, o);
       try {
         return await work(session);
       } catch (error) {
-        throw explained(error, at, o.signal);
+        throw explained(error, at, o.signal, session);
       } finally {
         await finish();
       }
@@ -204,7 +235,7 @@ export function createSessions(config: Config, context: ConnectorContext): Sessi
           o.signal.throwIfAborted();
         }
       } catch (error) {
-        throw explained(error, at, o.signal);
+        throw explained(error, at, o.signal, session);
       } finally {
         await finish();
       }
@@ -213,8 +244,13 @@ export function createSessions(config: Config, context: ConnectorContext): Sessi
       const opened = await pool?.catch(() => undefined);
       pool = undefined;
       await opened?.end();
+      await tunnel?.close();
     },
   };
+}
+
+function socketOf(client: ClientBase): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }
 
 /** Work in a transaction. What breaks it off is undone, also by the server alone when the session is gone. */
@@ -231,7 +267,6 @@ export async function inTransaction<T>({ client, spoil }: Session, how: string, 
 }
 
 function addressOf(config: Config, { name }: ConnectorContext) {
-  if (config.ssh_host !== undefined) throw failure('OPERATION_PENDING', { what: '`ssh_host`' });
   if (config.url === undefined) {
     const { host = 'localhost', port = 5432, user = userInfo().username, database = user } = config;
     return { host, port, user, database };
@@ -253,7 +288,12 @@ function addressOf(config: Config, { name }: ConnectorContext) {
 async function tlsOptions(config: Config, host: string, context: ConnectorContext): Promise<ConnectionOptions | false> {
   const mode = config.ssl ?? 'verify-full';
   if (mode === 'disable' || host.startsWith('/')) return false;
-  const file = async (path: string | undefined) => (path === undefined ? undefined : readFile(path, 'utf8'));
+  const file = async (path: string | undefined) => {
+    if (path === undefined) return undefined;
+    return readFile(path, 'utf8').catch((error: unknown) => {
+      throw asFailure(error, path);
+    });
+  };
   const key = (await context.credential()).ssl_key?.reveal();
   const [ca, cert] = [await file(config.ssl_ca), await file(config.ssl_cert)];
   const checked = mode === 'verify-ca' || mode === 'verify-full';

@@ -2,6 +2,8 @@
 import type { Column, Row, Value } from '../../engine/contracts.ts';
 import { failure } from '../../engine/errors.ts';
 import { jsonText } from '../shared/json-text.ts';
+import { notWellFormed, tabWriter } from '../shared/tab-text.ts';
+import { type Fits, fitsOf, lossIn } from './fits.ts';
 import { serverDate } from './values.ts';
 
 type Encoder = (value: NonNullable<Value>) => string;
@@ -17,55 +19,84 @@ export interface Pair {
  * The lines of a batch. `strict`: the columns were told from the first rows, so each row is looked at for others. `where`
  * names the target in errors; `before` is how many records came earlier.
  */
-export function compileEncoder(pairs: readonly Pair[], { strict, where }: { strict: boolean; where: string }) {
+export function compileEncoder(
+  pairs: readonly Pair[],
+  { strict, where, lossy }: { strict: boolean; where: string; lossy: boolean },
+) {
   const encoders = pairs.map(({ from, to }) => encoderOf(from, to));
-  const line = pairs.map(({ from, to }, i) => {
-    const read = `(v = row[${JSON.stringify(from.name)}]) === null || v === undefined ? '\\\\N'`;
-    // What needs no look at the type comes first.
-    const plain =
-      to.type === 'json' || ['date', 'timestamp', 'timestamptz'].includes(to.type)
-        ? ''
-        : `: typeof v === 'string' ? (special.test(v) ? escaped(v) : v) `;
-    return `(${read} ${plain}: escaped(e${i}(v)))`;
+  let before = 0;
+  const checks = pairs.map(({ from, to }) => {
+    const fits = lossy ? undefined : checkOf(from, to);
+    if (fits === undefined) return undefined;
+    return (text: string, i: number): string => {
+      if (fits(text)) return text;
+      throw lossIn(to, text, where, { record: before + i + 1 });
+    };
   });
-  const names = encoders.map((_, i) => `e${i}`);
-  const source = `return function encode(rows) {
-    let out = '', v;
-    for (let i = 0; i < rows.length; i++) {
+  const cells = pairs.map(({ from, to }, i) => {
+    const end = i === pairs.length - 1 ? 10 : 9;
+    // A column that is never NULL has the JSON value null.
+    const isValue = to.type === 'json' && from.type === 'json' && from.nullable === false;
+    const none = isValue ? `w.text('null', at, ${end})` : `w.none(at, ${end})`;
+    const read = `(v = row[${JSON.stringify(from.name)}]) === null || v === undefined ? ${none}`;
+    if (checks[i] !== undefined) return `at = ${read} : w.text(c${i}(e${i}(v), i), at, ${end});`;
+    // What needs no look at the type comes first.
+    const asItIs = to.type !== 'json' && !['date', 'timestamp', 'timestamptz'].includes(to.type);
+    const text = asItIs ? `typeof v === 'string' ? w.text(v, at, ${end}) : ` : '';
+    const number = to.type === 'json' ? '' : `typeof v === 'number' ? w.number(v, at, ${end}) : `;
+    return `at = ${read} : ${text}${number}w.text(e${i}(v), at, ${end});`;
+  });
+  const names = encoders.flatMap((_, i) => [`e${i}`, `c${i}`]);
+  const source = `return function encode(rows, from, to) {
+    let at = 0, v;
+    for (let i = from; i < to; i++) {
       const row = rows[i];
-      out += ${line.join(` + '\\t' + `) || "''"} + '\\n';
+      ${cells.join('\n      ') || "at = w.text('', at, 10);"}
     }
-    return out;
+    return at;
   }`;
-  const encode = new Function('special', 'escaped', ...names, source)(special, escaped, ...encoders) as (
-    rows: readonly Row[],
-  ) => string;
+  const writer = tabWriter();
+  const encode = new Function('w', ...names, source)(
+    writer,
+    ...encoders.flatMap((encoder, i) => [encoder, checks[i]]),
+  ) as (rows: readonly Row[], from: number, to: number) => number;
   const known = new Set(pairs.map(({ from }) => from.name));
 
-  return (rows: readonly Row[], before: number): Buffer => {
+  return (rows: readonly Row[], already: number): Buffer => {
+    before = already;
     if (strict) refuseOthers(rows, known, before, where);
-    const text = encode(rows);
-    if (!text.isWellFormed()) {
-      const at = rows.findIndex((row) => !encode([row]).isWellFormed());
+    try {
+      return writer.taken(encode(rows, 0, rows.length));
+    } catch (error) {
+      if (error !== notWellFormed) throw error;
+      const at = rows.findIndex((_, i) => !isEncoded(() => encode(rows, i, i + 1)));
       const target = 'the server, whose text is UTF-8,';
       throw failure('VALUE_LOSSY', {
         where,
         value: 'half a surrogate pair',
         target,
         record: `, record ${before + at + 1}`,
+        position: before + at + 1,
       });
     }
-    return Buffer.from(text);
   };
 }
 
-const special = /[\\\n\r\t]/;
+function isEncoded(work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
-function escaped(text: string): string {
-  if (!special.test(text)) return text;
-  return text.replace(/[\\\n\r\t]/g, (letter) =>
-    letter === '\\' ? '\\\\' : letter === '\n' ? '\\n' : letter === '\r' ? '\\r' : '\\t',
-  );
+/** Types that differ were looked at before; what is left are values that no type tells. */
+function checkOf(from: Column, to: Column): Fits | undefined {
+  if (from.type === 'text' || from.untyped) return fitsOf(to);
+  // Times of a file or of another database may have more digits than the server keeps, and it would round them.
+  if (['time', 'timestamp', 'timestamptz'].includes(to.type) && (from.scale ?? 9) > (to.scale ?? 6)) return fitsOf(to);
+  return from.type === 'double' && to.type === 'decimal' ? fitsOf(to) : undefined;
 }
 
 function refuseOthers(rows: readonly Row[], known: ReadonlySet<string>, before: number, path: string): void {

@@ -10,6 +10,10 @@ export interface Place {
   host: string;
   /** What a line of a COPY is: a record of a stream, or a line of text. */
   lines?: 'record' | 'line';
+  /** How many records came before the first line of the COPY. */
+  before?: number;
+  /** The record, where it is known and the server does not tell it. */
+  record?: number;
   /** The table that rows go to, also where they go by a staging table. */
   table?: string;
 }
@@ -23,8 +27,15 @@ interface ServerError extends Error {
   constraint?: string;
 }
 
-/** A row that the target does not take, by SQLSTATE class or code. */
-const ofRows = /^(22|23|21000)/;
+/** A row that the target does not take, by SQLSTATE class or code; P0001 is what a trigger raises. */
+const ofRows = /^(22|23|21000|P0001)/;
+
+/** For `catch`: the error with its place. */
+export function located(place: Place): (error: unknown) => never {
+  return (error) => {
+    throw databaseFailure(error, place);
+  };
+}
 
 export function databaseFailure(error: unknown, place: Place): Failure {
   if (error instanceof Failure) return error;
@@ -57,6 +68,12 @@ export function databaseFailure(error: unknown, place: Place): Failure {
         return failure(
           'TIMED_OUT',
           { what: `${where}: a statement`, seconds: 'its `statement_timeout` in' },
+          { ...cause, retry: false },
+        );
+      case '25P03':
+        return failure(
+          'TIMED_OUT',
+          { what: `${where}: a transaction in which nothing happened`, seconds: 'its `idle_transaction_timeout` in' },
           { ...cause, retry: false },
         );
       case '40001':
@@ -98,6 +115,10 @@ function driverFailure(error: ServerError, { connection, host, shown }: Place): 
     const reason = 'the server offers no TLS; say `ssl: disable` if the way to it is safe without';
     return failure('TLS_FAILED', { host, reason }, cause);
   }
+  if (code.startsWith('ERR_OSSL')) {
+    const reason = `\`ssl_cert\`, \`ssl_key\` or \`ssl_ca\` cannot be used: ${message}`;
+    return failure('TLS_FAILED', { host, reason }, cause);
+  }
   if (/CERT|SIGNATURE|SELF_SIGNED|ERR_TLS|ERR_SSL|EPROTO/.test(code)) {
     return failure(
       'TLS_FAILED',
@@ -120,8 +141,11 @@ function withDetail({ message, detail, hint }: ServerError): string {
 }
 
 /** From the context of a COPY: `COPY orders, line 3, column total: "x"`. */
-function lineOf({ where = '', column }: ServerError, { lines = 'record' }: Place) {
+function lineOf({ where = '', column }: ServerError, { lines = 'record', before = 0, record }: Place) {
   const found = /^COPY [^\n]*?, line (\d+)(?:, column ([^\n:]+))?/m.exec(where);
-  if (found === null) return { record: '', column };
-  return { record: `, ${lines} ${found[1]}`, position: Number(found[1]), column: column ?? found[2] };
+  if (found !== null) {
+    const position = before + Number(found[1]);
+    return { record: `, ${lines} ${position}`, position, column: column ?? found[2] };
+  }
+  return record === undefined ? { record: '', column } : { record: `, record ${record}`, position: record, column };
 }

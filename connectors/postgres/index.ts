@@ -2,13 +2,17 @@
 import { defineConnector, type ReadOptions } from '../../engine/contracts.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
 import { describeSchema, findTable, listEntries, tablePath } from './catalog.ts';
+import { readCheckpoint } from './checkpoint.ts';
 import { type Config, createSessions, inTransaction } from './connect.ts';
-import { copyStream, querySource, tableSource } from './copy.ts';
+import { copyStream } from './copy.ts';
+import { orderedStream, orderOf } from './ordered.ts';
+import { partitioned, partsOf } from './partition.ts';
+import { querySource, tableSource } from './source.ts';
 import { writeTable } from './write.ts';
 
 export const connector = defineConnector({
   name: 'postgres',
-  capabilities: ['list', 'read', 'write', 'query', 'describe'],
+  capabilities: ['list', 'read', 'write', 'query', 'describe', 'checkpoint'],
   stores: 'rows',
 
   open(config: Config, context) {
@@ -23,22 +27,30 @@ export const connector = defineConnector({
 
       /** A table or a view. */
       async read(path, o) {
-        refusePending(o);
+        refuseOthers(o);
         const place = placeOf(path);
-        const source = await sessions.use(place, o, (session) =>
+        const { source, order, parts } = await sessions.use(place, o, (session) =>
           inTransaction(session, 'read only', async () => {
             const table = await findTable(session.client, tablePath(path, ownSchema));
             if (table === undefined)
               throw failure('NOT_FOUND', { path: place.shown, hint: ': there is no such table or view' });
-            return tableSource(session, table, o, place.shown);
+            const source = await tableSource(session, table, o, place.shown);
+            const order = await orderOf(session, source, o, place.shown);
+            return { source, order, parts: order ? undefined : partsOf(source, o, session.version, place.shown) };
           }),
         );
-        return copyStream(sessions, place, source, o);
+        if (order !== undefined) return orderedStream(sessions, place, source, order, o);
+        const whole = copyStream(sessions, place, source, o);
+        return parts === undefined ? whole : partitioned(sessions, place, source, parts, whole, o);
       },
 
       async write(path, stream, o) {
         if (stream.kind === 'files') throw failure('BUG', { reason: 'files reached the postgres connector' });
         return writeTable(sessions, placeOf(path), tablePath(path, ownSchema), stream, o);
+      },
+
+      async checkpoint(path, name, o) {
+        return sessions.use(placeOf(path), o, ({ client }) => readCheckpoint(client, tablePath(path, ownSchema), name));
       },
 
       /** A statement that only reads; it may not change anything. */
@@ -85,12 +97,11 @@ export const connector = defineConnector({
   },
 });
 
-function refusePending({ cursor, partition, after, filters, query }: ReadOptions): void {
-  if (cursor !== undefined) throw failure('OPERATION_PENDING', { what: '`cursor`' });
-  if (partition !== undefined) throw failure('OPERATION_PENDING', { what: '`partition`' });
-  if (after !== undefined) throw failure('OPERATION_PENDING', { what: 'reading on from a checkpoint' });
+function refuseOthers({ filters, query, partition, cursor, checkpoints }: ReadOptions): void {
   if (query !== undefined) throw failure('BUG', { reason: 'a query was given to `read` of the postgres connector' });
-  if (filters !== undefined) {
-    throw failure('OPTION_UNSUPPORTED', { what: '`filters`', where: 'a table', hint: '; say it in SQL with `where`' });
-  }
+  const refused = (what: string, where: string, hint = '') => failure('OPTION_UNSUPPORTED', { what, where, hint });
+  if (filters !== undefined) throw refused('`filters`', 'a table', '; say it in SQL with `where`');
+  if (partition === undefined || partition.into === 'auto') return;
+  if (cursor !== undefined) throw refused('`partition`', 'a read with `cursor`, which reads in order');
+  if (checkpoints === true) throw refused('`partition`', 'a pipe with `commit: batch`, which reads in order');
 }

@@ -6,6 +6,7 @@ import { quoteName } from '../shared/sql.ts';
 import { findTable, quoted, type Table, type TableColumn, type TablePath } from './catalog.ts';
 import type { Session } from './connect.ts';
 import type { Pair } from './encode.ts';
+import { letIt } from './fits.ts';
 import { columnOf, lossy, nativeFor, nativeParts } from './types.ts';
 
 export interface WriteTarget {
@@ -28,6 +29,7 @@ export async function prepareTarget(
     const changes: string[] = [];
     const pairs = columns.map((from) => ({ from, to: matched(from, table, o, changes, shown) }));
     requireKey(o, columns, shown);
+    await requireRights(client, table, pairs, o, shown);
     if (changes.length > 0) await client.query(`alter table ${quoted(path)} ${changes.join(', ')}`);
     return { table, made: false, pairs };
   }
@@ -75,10 +77,10 @@ function matched(from: Column, table: Table, o: WriteOptions, changes: string[],
     changes.push(`alter column ${quoteName(to.name)} type ${wider}`);
     return columnOf(to.name, wider);
   }
-  const loss = lossy(from, to);
+  const loss = o.lossy === 'allow' ? undefined : lossy(from, to);
   if (loss !== undefined) {
     const value = `column "${from.name}": ${loss}`;
-    throw failure('VALUE_LOSSY', { where: shown, value, target: 'the table' });
+    throw failure('VALUE_LOSSY', { where: shown, value, target: 'the table', hint: letIt });
   }
   return to;
 }
@@ -116,4 +118,26 @@ function requireKey(o: WriteOptions, columns: readonly Column[], shown: string):
       });
     }
   }
+}
+
+/** The server would name the table only. */
+async function requireRights(
+  client: Session['client'],
+  { oid }: Table,
+  pairs: readonly Pair[],
+  { mode, key = [] }: WriteOptions,
+  shown: string,
+): Promise<void> {
+  const { rows } = await client.query<{ name: string; right: string }>(
+    `select a.attname as name, needed.right
+       from pg_attribute a cross join (values ('insert'), ('update')) as needed("right")
+      where a.attrelid = $1 and a.attname = any($2) and not has_column_privilege(a.attrelid, a.attnum, needed.right)
+        and (needed.right = 'insert' or ($3 and a.attname <> all($4)))
+      order by a.attnum limit 1`,
+    [oid, pairs.map(({ to }) => to.name), mode === 'upsert', key],
+  );
+  const missing = rows[0];
+  if (missing === undefined) return;
+  const hint = `: the user may not ${missing.right} the column "${missing.name}"`;
+  throw failure('PERMISSION_DENIED', { path: shown, hint });
 }

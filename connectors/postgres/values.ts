@@ -25,12 +25,23 @@ export function decoderOf(column: Column): Decoder | undefined {
     case 'timestamptz':
       return isoInstant;
     case 'json':
-      return (text) => parseJson(text, name);
+      return (text) => {
+        const value = parseJson(text, name);
+        // In a column that is never NULL there is nothing to confuse it with.
+        if (value === null && column.nullable !== false) throw jsonNull(name);
+        return value;
+      };
     case 'array':
       return arrayDecoder(columnOf(name, native.slice(0, -2)));
     default:
       return undefined;
   }
+}
+
+function jsonNull(column: string) {
+  const hint = `; read it with a query: as text (\`${column}::text\`), or as NULL (\`nullif(${column}::text, 'null')\`)`;
+  const data = { where: `column "${column}"`, value: 'the JSON value null', target: 'a row, where it would be NULL,' };
+  return failure('VALUE_LOSSY', { ...data, hint });
 }
 
 function bigInteger(text: string): number | bigint {
@@ -68,7 +79,9 @@ function expandedYear(year: number, bc: boolean): string {
 
 /** The other way, for a date or a timestamp of ours whose year has a sign or is 0. */
 export function serverDate(text: string): string {
-  const found = /^([+-]\d{6}|0000)(-.*)$/.exec(text);
+  // A sign or a zero.
+  if (text.charCodeAt(0) > 48) return text;
+  const found = /^([+-]\d{6,}|0000)(-.*)$/.exec(text);
   if (found === null) return text;
   const year = Number(found[1]);
   if (year > 0) return `${year}${found[2]}`;

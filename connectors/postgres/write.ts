@@ -1,213 +1,163 @@
-// Writing: COPY FROM STDIN into the table or into a staging table, all of it in one transaction.
-import type { EncodedRows, Encoding, RowStream, WriteOptions, WriteReport } from '../../engine/contracts.ts';
+// Writing: COPY FROM STDIN into the table or into a staging table, in one transaction or in several.
+import type { RowStream, Value, WriteOptions, WriteReport } from '../../engine/contracts.ts';
 import { failure } from '../../engine/errors.ts';
-import { quoteName, quoteText } from '../shared/sql.ts';
-import { knownColumns } from '../shared/sql-columns.ts';
-import { findTable, quoted, type Table, type TablePath } from './catalog.ts';
+import { type KnownColumns, knownColumns } from '../shared/sql-columns.ts';
+import { pullBatches } from './batches.ts';
+import { findTable, type TablePath } from './catalog.ts';
+import { type CheckpointKeeper, checkpointKeeper, makeCheckpointTable } from './checkpoint.ts';
 import { inTransaction, type Session, type Sessions } from './connect.ts';
-import { typesOf } from './copy.ts';
-import { compileEncoder, type Pair } from './encode.ts';
-import type { Place } from './errors.ts';
+import { acceptedEncodings } from './copy-in.ts';
+import { located, type Place } from './errors.ts';
+import { type Load, openLoad, type Sent } from './load.ts';
+import { clear } from './staging.ts';
 import { prepareTarget, type WriteTarget } from './target.ts';
-import { isBuiltIn } from './types.ts';
+import { type Turn, takeTurn } from './together.ts';
 
-const staging = 'pipewright_staging';
-const position = 'pipewright_position';
-const chunkBytes = 64 * 1024;
+/** When `commit: batch` commits: whichever comes first. */
+const commitBytes = 16 * 1024 * 1024;
+const commitRows = 100_000;
+const commitMs = 5000;
+
+interface Work {
+  session: Session;
+  place: Place;
+  path: TablePath;
+  known: KnownColumns;
+  o: WriteOptions;
+  keeper: CheckpointKeeper;
+  turn: Turn;
+  sent: Sent;
+}
 
 export async function writeTable(
   sessions: Sessions,
-  place: Place,
+  shown: Place,
   path: TablePath,
   stream: RowStream,
   o: WriteOptions,
 ): Promise<WriteReport> {
-  if (o.commit === 'batch') throw failure('OPERATION_PENDING', { what: '`commit: batch`' });
-  if (o.onReject !== undefined) throw failure('OPERATION_PENDING', { what: '`on_reject` for a table' });
-  if (o.mode === 'upsert' && !o.key?.length) throw failure('KEY_MISSING', { path: place.shown });
-  // What a line of the COPY is, is known only once the way is chosen.
-  const at: Place = { ...place, table: path.name };
+  if (o.mode === 'upsert' && !o.key?.length) throw failure('KEY_MISSING', { path: shown.shown });
+  if (o.commit === 'batch' && (o.mode === 'replace' || o.mode === 'create')) {
+    const hint = '; say `mode: append` or `mode: upsert`, or leave `commit: batch` out';
+    throw failure('OPTION_UNSUPPORTED', { what: `\`mode: ${o.mode}\``, where: '`commit: batch`', hint });
+  }
+  const place: Place = { ...shown, table: path.name };
 
-  return sessions.use(at, o, async (session) => {
+  return sessions.use(place, o, async (session) => {
+    if (o.checkpoint !== undefined) {
+      const at = { ...shown, shown: `${shown.shown}, its checkpoints` };
+      await makeCheckpointTable(session.client, path).catch(located(at));
+    }
     const known = await knownColumns(stream);
+    const keeper = checkpointKeeper(session.client, path, o.checkpoint);
+    const turn = takeTurn(session, place, o);
+    const work: Work = { session, place, path, known, o, keeper, turn, sent: { rows: 0, bytes: 0 } };
     try {
-      return await inTransaction(session, '', async () => {
-        const rows =
-          known.columns.length === 0 ? await none(session, path, o) : await load(session, at, path, known, o);
-        return { rows, paths: [place.shown] };
-      });
+      const rows = o.commit === 'batch' ? await inBatches(work) : await atOnce(work);
+      return { rows, paths: [place.shown] };
     } finally {
+      turn.end();
       await known.close();
     }
   });
 }
 
-/** A stream without rows and without columns: of the modes only `replace` changes anything. */
-async function none({ client }: Session, path: TablePath, o: WriteOptions): Promise<number> {
-  await o.beforeCommit();
+/** One transaction. */
+function atOnce({ session, place, path, known, o, keeper, turn, sent }: Work): Promise<number> {
+  return inTransaction(session, '', async () => {
+    let checkpoint: Value | undefined;
+    let rows = 0;
+    if (known.columns.length === 0) {
+      checkpoint = await noRows(session, path, known, o);
+    } else {
+      const target = await prepareTarget(session, path, known.columns, o, place.shown);
+      const load = await openLoad({ session, place, target, o, inferred: known.inferred, sent });
+      // Bytes carry no checkpoints, and no rows that could be told.
+      const passes = o.checkpoint === undefined && o.onReject === undefined;
+      const encoded = passes ? known.stream.encoded?.(acceptedEncodings(target.pairs, session.version)) : undefined;
+      await cancelling(load, async () => {
+        if (encoded !== undefined) return load.pass(encoded);
+        for await (const batch of known.stream.batches) {
+          await load.take(batch.rows);
+          checkpoint = batch.checkpoint ?? checkpoint;
+        }
+      });
+      rows = await load.finish();
+    }
+    await keeper.keep(checkpoint, true);
+    await allStaged(session, turn);
+    return rows;
+  });
+}
+
+/** A stream without columns has no rows. Of the modes only `replace` changes anything. */
+async function noRows(
+  { client }: Session,
+  path: TablePath,
+  { stream }: KnownColumns,
+  o: WriteOptions,
+): Promise<Value | undefined> {
+  let checkpoint: Value | undefined;
+  for await (const batch of stream.batches) checkpoint = batch.checkpoint ?? checkpoint;
   const table = o.mode === 'replace' ? await findTable(client, path) : undefined;
   if (table !== undefined) await clear(client, table);
-  return 0;
+  return checkpoint;
 }
 
-async function load(
-  session: Session,
-  at: Place,
-  path: TablePath,
-  known: Awaited<ReturnType<typeof knownColumns>>,
-  o: WriteOptions,
-): Promise<number> {
-  const { client } = session;
-  const target = await prepareTarget(session, path, known.columns, o, at.shown);
-  const staged = (o.mode === 'replace' && !target.made) || o.mode === 'upsert';
-  if (staged) await makeStaging(session, target, o);
-  const list = target.pairs.map(({ to }) => quoteName(to.name)).join(', ');
-  const into = `${staged ? staging : quoted(path)} (${list})`;
-
-  const encoded = known.stream.encoded?.(accepted(target.pairs, session.version));
-  at.lines = encoded?.encoding.name === 'csv' ? 'line' : 'record';
-  const rows =
-    encoded === undefined
-      ? await copyIn(session, `copy ${into} from stdin`, encodedRows(known, target.pairs, o, at.shown))
-      : await copyIn(session, `copy ${into} from stdin ${copyOptions(encoded)}`, counted(encoded.chunks, o));
-  o.onProgress?.({ rows });
-  await o.beforeCommit();
-  if (o.mode === 'upsert') await mergeStaging(client, target, o.key!, list);
-  else if (staged) await swapStaging(client, target, list);
-  return rows;
-}
-
-/** The encodings that the server reads as they are. */
-function accepted(pairs: readonly Pair[], version: number): Encoding[] {
-  const accepts: Encoding[] = [];
-  if (pairs.every(({ from, to }) => from.native !== undefined && from.native === to.native)) {
-    const types = typesOf(pairs.map(({ to }) => to));
-    if (pairs.every(({ to }) => isBuiltIn(to.native))) accepts.push({ name: 'pgcopy-binary', options: { types } });
-    else accepts.push({ name: 'pgcopy-text', options: { types } });
-  }
-  // Before 18 a line of `\.` ended the data, and the rest was dropped without a word.
-  if (version >= 180_000) {
-    for (const delimiter of [',', ';', '\t', '|']) accepts.push({ name: 'csv', options: { delimiter } });
-  }
-  return accepts;
-}
-
-function copyOptions({ encoding: { name, options = {} } }: EncodedRows): string {
-  if (name === 'pgcopy-text') return '';
-  if (name === 'pgcopy-binary') return '(format binary)';
-  const defaults = { delimiter: ',', quote: '"', escape: '"', null: '' };
-  const dialect = Object.keys(defaults).map((option) => [
-    option,
-    options[option] ?? defaults[option as keyof typeof defaults],
-  ]);
-  return `(format csv, ${dialect.map(([option, value]) => `${option} ${quoteText(String(value))}`).join(', ')})`;
-}
-
-async function* counted(chunks: AsyncIterable<Uint8Array>, o: WriteOptions): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    o.onProgress?.({ bytes });
-    yield chunk;
-  }
-}
-
-async function* encodedRows(
-  { stream, inferred }: { stream: RowStream; inferred: boolean },
-  pairs: readonly Pair[],
-  o: WriteOptions,
-  where: string,
-): AsyncGenerator<Uint8Array> {
-  const encode = compileEncoder(pairs, { strict: inferred, where });
+/** A transaction for every so many rows, bytes or seconds. The last one waits for the other writers of the run. */
+async function inBatches({ session, place, path, known, o, keeper, turn, sent }: Work): Promise<number> {
+  const batches = pullBatches(known.stream.batches);
+  let target: WriteTarget | undefined;
   let rows = 0;
-  let bytes = 0;
-  for await (const batch of stream.batches) {
-    const chunk = encode(batch.rows, rows);
-    rows += batch.rows.length;
-    bytes += chunk.length;
-    for (let i = 0; i < chunk.length; i += chunkBytes) yield chunk.subarray(i, i + chunkBytes);
-    o.onProgress?.({ rows, bytes });
-  }
-}
-
-/** How many rows the server took. When it fails, the session is ready for a rollback, or gone. */
-async function copyIn({ client }: Session, statement: string, chunks: AsyncIterable<Uint8Array>): Promise<number> {
-  const { from } = (await import('pg-copy-streams')).default;
-  const copy = client.query(from(statement));
-  let refused: { error: Error } | undefined;
-  let wake = () => {};
-  copy.on('drain', () => wake());
-  copy.on('finish', () => wake());
-  copy.on('error', (error) => {
-    refused ??= { error };
-    wake();
-  });
-  const woken = async () => {
-    if (refused === undefined) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
+  let ended = false;
+  try {
+    while (!ended) {
+      // Nothing is open on the server while the first rows are waited for.
+      let batch = await batches.next();
+      await inTransaction(session, '', async () => {
+        const untilMs = performance.now() + commitMs;
+        if (known.columns.length > 0) target ??= await prepareTarget(session, path, known.columns, o, place.shown);
+        const load = target && (await openLoad({ session, place, target, o, inferred: known.inferred, sent }));
+        const first = { ...sent };
+        let checkpoint: Value | undefined;
+        const take = async () => {
+          while (batch !== undefined) {
+            await load?.take(batch.rows);
+            checkpoint = batch.checkpoint ?? checkpoint;
+            // A commit between checkpoints would be forgotten by the one who goes on.
+            const kept = o.checkpoint === undefined || batch.checkpoint !== undefined;
+            const full = sent.rows - first.rows >= commitRows || sent.bytes - first.bytes >= commitBytes;
+            if (kept && full) return;
+            const next = kept ? await batches.next(untilMs) : await batches.next();
+            if (next === 'late') return;
+            batch = next;
+          }
+          ended = true;
+        };
+        await (load === undefined ? take() : cancelling(load, take));
+        rows += (await load?.finish()) ?? 0;
+        await keeper.keep(checkpoint, ended);
+        o.signal.throwIfAborted();
+        if (ended) await allStaged(session, turn);
       });
     }
-    if (refused !== undefined) throw refused.error;
-  };
+    return rows;
+  } finally {
+    await batches.close();
+  }
+}
+
+/** What is checked at the commit is checked now, while the other writers can still be stopped. */
+async function allStaged({ client }: Session, turn: Turn): Promise<void> {
+  await client.query('set constraints all immediate');
+  await turn.beforeCommit();
+}
+
+async function cancelling(load: Load, work: () => Promise<void>): Promise<void> {
   try {
-    for await (const chunk of chunks) {
-      if (refused !== undefined) throw refused.error;
-      if (!copy.write(chunk)) await woken();
-    }
+    await work();
   } catch (error) {
-    // Tells the server to forget the rows. One that has refused them knows.
-    if (refused === undefined) copy.destroy(error as Error);
+    load.cancel(error);
     throw error;
   }
-  copy.end();
-  await woken();
-  return copy.rowCount;
-}
-
-/** A table of this session alone, gone with the transaction, with the columns that come and what they must hold. */
-async function makeStaging({ client }: Session, { table, pairs }: WriteTarget, o: WriteOptions): Promise<void> {
-  const list = pairs.map(({ to }) => quoteName(to.name));
-  await client.query(
-    `create temporary table ${staging} on commit drop as select ${list.join(', ')} from ${quoted(table)} with no data`,
-  );
-  const changes = table.columns
-    .filter(({ nullable, name }) => nullable === false && pairs.some(({ to }) => to.name === name))
-    .map(({ name }) => `alter column ${quoteName(name)} set not null`);
-  if (o.mode === 'upsert') changes.push(`add column ${position} bigint generated always as identity`);
-  if (changes.length > 0) await client.query(`alter table ${staging} ${changes.join(', ')}`);
-}
-
-/** The table stays the same one, so its grants, indexes, views and triggers do. */
-async function swapStaging(client: Session['client'], { table }: WriteTarget, list: string): Promise<void> {
-  await clear(client, table);
-  await client.query(`insert into ${quoted(table)} (${list}) overriding system value select ${list} from ${staging}`);
-}
-
-async function clear(client: Session['client'], table: Table): Promise<void> {
-  const { rows } = await client.query(
-    `select not has_table_privilege($1::oid, 'truncate')
-         or exists (select from pg_constraint where confrelid = $1 and contype = 'f' and conrelid <> $1) as kept`,
-    [table.oid],
-  );
-  // A table that others refer to cannot be truncated; deleting checks what they refer to.
-  await client.query(rows[0].kept ? `delete from ${quoted(table)}` : `truncate ${quoted(table)}`);
-}
-
-/** Of records with the same key the last one counts. */
-async function mergeStaging(
-  client: Session['client'],
-  { table, pairs }: WriteTarget,
-  key: readonly string[],
-  list: string,
-): Promise<void> {
-  const keys = key.map(quoteName).join(', ');
-  const others = pairs.filter(({ to }) => !key.includes(to.name)).map(({ to }) => quoteName(to.name));
-  const change =
-    others.length === 0 ? 'nothing' : `update set ${others.map((name) => `${name} = excluded.${name}`).join(', ')}`;
-  await client.query(
-    `insert into ${quoted(table)} (${list}) overriding system value
-     select ${list} from (select distinct on (${keys}) * from ${staging} order by ${keys}, ${position} desc) as latest
-     on conflict (${keys}) do ${change}`,
-  );
 }

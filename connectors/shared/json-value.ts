@@ -2,8 +2,11 @@
 import type { Value } from '../../engine/contracts.ts';
 import { failure } from '../../engine/errors.ts';
 
-/** A number long enough to lose something, or with an exponent. Also found inside strings, which costs only time. */
-const doubtful = /\d{16}|\d\.\d{15}|\d[.\d]*[eE]|[\d.]{17}|-0/;
+/**
+ * A number long enough to lose something, with an exponent, or a negative zero. Numbers stand at the beginning or after
+ * one of `[`, `:`, `,` and a blank; what looks like one inside a string costs only time.
+ */
+const doubtful = /(?:^|[[:,\s])(?:-0(?:[\s,\]}]|\.0|$)|-?[\d.]*(?:\d{16}|[\d.]{17}|\d[eE]))/;
 
 /** `column` names the value in errors. */
 export function parseJson(text: string, column: string): Value {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { connector } from '../../connectors/postgres/index.ts';
 import { secret } from '../../engine/secret.ts';
 import { describeDatabase } from '../conformance/database.ts';
+import { describeReading, type ReadingSuite } from '../conformance/database-reading.ts';
 import { connectorContext } from '../conformance/files.ts';
 import { startPostgres, type TestPostgres } from '../servers/postgres.ts';
 
@@ -12,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-describeDatabase('postgres', {
+const suite: ReadingSuite = {
   connector,
   schema: 'public',
   placeholder: '$1',
@@ -37,4 +38,18 @@ describeDatabase('postgres', {
       },
     };
   },
-});
+  types: {
+    bigint: 'bigint',
+    decimal: 'numeric',
+    double: 'double precision',
+    timestamp: 'timestamp',
+    timestamptz: 'timestamptz',
+    date: 'date',
+    uuid: 'uuid',
+    text: 'text collate "en-x-icu"',
+  },
+  unordered: 'jsonb',
+};
+
+describeDatabase('postgres', suite);
+describeReading('postgres', suite);

@@ -1,8 +1,8 @@
 // The byte scanner against the text scanner: ends of fields, records, lines, and what it says of quotes.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createScanner } from '../../engine/scan/scanner.ts';
 import { dialectOf } from '../../pipes/formats/csv/dialect.ts';
-import { createScanner } from '../../pipes/formats/csv/scanner.ts';
 import { scanText } from '../../pipes/formats/csv/text-scan.ts';
 
 const dialect = dialectOf({ name: 'csv' });

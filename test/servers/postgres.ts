@@ -22,13 +22,25 @@ export interface TestPostgres {
   sql(text: string, parameters?: unknown[], database?: string): Promise<Record<string, unknown>[]>;
   /** An empty database. */
   createDatabase(): Promise<string>;
+  /** Ends it as a crash would. */
+  crash(): Promise<void>;
+  /** After a crash: the same one again, at the same port. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** As the superuser of a server nobody may run as root: `nobody` where we are root. */
 const asOther = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 
-export async function startPostgres({ tls = false }: { tls?: boolean } = {}): Promise<TestPostgres> {
+export interface TestPostgresOptions {
+  /** With the certificate of the tests. */
+  tls?: boolean;
+  /** Only for clients that show a certificate of the tests too. */
+  clientCertificate?: boolean;
+}
+
+export async function startPostgres(options: TestPostgresOptions = {}): Promise<TestPostgres> {
+  const { tls = false, clientCertificate = false } = options;
   const native = nativeFolder();
   const home = await mkdtemp(join(tmpdir(), 'pipewright-postgres-'));
   const data = join(home, 'data');
@@ -58,12 +70,27 @@ export async function startPostgres({ tls = false }: { tls?: boolean } = {}): Pr
     }
     settings.push('ssl=on');
   }
+  if (clientCertificate) {
+    settings.push('ssl_ca_file=server.crt');
+    await writeFile(
+      join(data, 'pg_hba.conf'),
+      'hostssl shown all all scram-sha-256 clientcert=verify-ca\nhost all all all scram-sha-256\n',
+    );
+  }
   const args = ['-D', data, '-h', '127.0.0.1', '-p', String(port), ...settings.flatMap((each) => ['-c', each])];
-  const server = spawn(join(native, 'bin/postgres'), args, { env, ...asOther, stdio: ['ignore', 'ignore', 'pipe'] });
+  const start = async () => {
+    const started = spawn(join(native, 'bin/postgres'), args, {
+      env,
+      ...asOther,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    await ready(started);
+    return started;
+  };
+  let server = await start();
   // SIGQUIT ends the server and all its processes at once.
   const kill = () => void server.kill('SIGQUIT');
   process.once('exit', kill);
-  await ready(server);
 
   const sql: TestPostgres['sql'] = async (text, parameters = [], database = 'postgres') => {
     const client = new pg.Client({ host: '127.0.0.1', port, user: 'admin', password, database, ssl: false });
@@ -89,9 +116,25 @@ export async function startPostgres({ tls = false }: { tls?: boolean } = {}): Pr
       await sql(`create database ${name}`);
       return name;
     },
+    async crash() {
+      const ended = new Promise((resolve) => server.once('exit', resolve));
+      server.kill('SIGKILL');
+      await ended;
+    },
+    async restart() {
+      // Its processes may still be there, and their memory with them.
+      for (let attempt = 1; ; attempt++) {
+        try {
+          server = await start();
+          return;
+        } catch (error) {
+          if (attempt === 200) throw error;
+        }
+      }
+    },
     async stop() {
       process.removeListener('exit', kill);
-      if (server.exitCode === null) {
+      if (server.exitCode === null && server.signalCode === null) {
         const ended = new Promise((resolve) => server.once('exit', resolve));
         kill();
         await ended;

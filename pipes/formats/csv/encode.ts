@@ -7,6 +7,7 @@ import { type LineWriter, lineWriter, type WrittenColumn } from './cells.ts';
 import { namedColumns } from './columns.ts';
 import { composer } from './compose.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
+import { passedOn } from './encoded.ts';
 
 type Options = CsvOptions | TsvOptions;
 
@@ -32,6 +33,13 @@ export async function* encodeCsv(
   const charset = options.encoding === undefined ? utf8 : await charsetNamed(options.encoding);
   if (charset === utf8) {
     if (bom) yield utf8.mark!;
+    const passed = passedOn(stream, dialect, options, continued);
+    if (passed !== undefined) {
+      const { start } = await openLines(stream, dialect, options, context);
+      if (start !== '') yield Buffer.from(start);
+      yield* passed.chunks;
+      return;
+    }
     yield* utf8Chunks(stream, dialect, options, context);
     return;
   }

@@ -1,5 +1,5 @@
-// The bytes of a CSV file as they are, for a target that takes the same dialect.
-import type { Column, EncodedRows, Encoding, Value } from '../../../engine/contracts.ts';
+// The bytes of a CSV file as they are, for a target that takes the same dialect, or from a source that writes it.
+import type { Column, EncodedRows, Encoding, RowStream, Value } from '../../../engine/contracts.ts';
 import type { CsvOptions, TsvOptions } from '../../../schemas/generated/types.ts';
 import type { Dialect } from './dialect.ts';
 import type { Position } from './records.ts';
@@ -34,4 +34,26 @@ const defaults = { delimiter: ',', quote: '"', escape: '"', null: '', header: fa
 
 function isSame(own: Record<string, Value>, theirs: Record<string, Value>): boolean {
   return Object.entries(theirs).every(([name, value]) => own[name] === value);
+}
+
+/**
+ * What the source itself writes in the dialect, with each value as it would be here (`values: iso`); undefined where it
+ * must be written from rows.
+ */
+export function passedOn(
+  stream: RowStream,
+  dialect: Dialect,
+  options: CsvOptions | TsvOptions,
+  continued: boolean,
+): EncodedRows | undefined {
+  const { delimiter, quote, escaping, nulls, comment, trim } = dialect;
+  const { columns, newline, quote_all: quoteAll, header } = options;
+  if (stream.encoded === undefined || stream.columns === undefined || columns !== undefined) return undefined;
+  if (comment !== undefined || trim || nulls.length > 1 || escaping !== quote) return undefined;
+  if (newline === 'crlf' || quoteAll === true) return undefined;
+  // The very first cell of a file must not look like a byte order mark.
+  if (header === false && !continued) return undefined;
+  return stream.encoded([
+    { name: 'csv', options: { delimiter, quote, escape: escaping, null: nulls[0], header: false, values: 'iso' } },
+  ]);
 }

@@ -1,11 +1,11 @@
 // Bytes of any split into pieces of whole records: text, and where its fields end.
 import type { FormatContext } from '../../../engine/contracts.ts';
 import { failure } from '../../../engine/errors.ts';
+import { createScanner } from '../../../engine/scan/scanner.ts';
 import { utf8 } from '../text/charsets.ts';
 import { invalidBytes } from '../text.ts';
 import type { Dialect } from './dialect.ts';
 import { type Piece, quoteMistake } from './records.ts';
-import { createScanner } from './scanner.ts';
 import { countBetween, scanText } from './text-scan.ts';
 
 export interface Window extends Piece {
