@@ -1,0 +1,18 @@
+// The mysql connector: a database, on a real server.
+import { afterAll, beforeAll, describe } from 'vitest';
+import { describeDatabase } from '../conformance/database.ts';
+import { haveMysql, startMysql, type TestMysql } from '../servers/mysql.ts';
+import { mysqlSuite } from '../servers/mysql-suite.ts';
+
+describe.runIf(haveMysql())('on a server', () => {
+  let server: TestMysql;
+  beforeAll(async () => {
+    server = await startMysql();
+  });
+  afterAll(() => server?.stop());
+
+  describeDatabase(
+    'mysql',
+    mysqlSuite(() => server),
+  );
+});
