@@ -22,6 +22,7 @@ export const connector = defineConnector({
   open(config: Config, { name }) {
     const places = createPlaces(name, config.root);
     const { root } = places;
+    const cleaned = new Set<string>();
 
     /** What is there. With a root, links that lead out of it are refused. */
     const look = async (path: string) => {
@@ -68,7 +69,7 @@ export const connector = defineConnector({
           });
         }
         o.signal.throwIfAborted();
-        return writeFiles(places, path, stream, o);
+        return writeFiles(places, path, stream, o, cleaned);
       },
 
       async describe(path, { signal }) {

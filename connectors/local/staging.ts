@@ -1,17 +1,18 @@
 // Temporary files beside their targets, and how they take the targets' places.
-import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { copyFile, type FileHandle, link, lstat, mkdir, open, rename, rmdir, stat, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { FileItem, WriteOptions } from '../../engine/contracts.ts';
-import { type Failure, failure } from '../../engine/errors.ts';
+import { Failure, failure } from '../../engine/errors.ts';
+import { release, removeLeftovers, temporaryName } from './leftovers.ts';
+import { findPartFile, type PartFile, pourParts } from './parts.ts';
 import { failureAt, type Place, type Places } from './place.ts';
+import { on, syncAll, syncFolder } from './sync.ts';
 
 /** So much goes to the disk in one call, while the next lot is being pulled. */
 const writeBytes = 1024 * 1024;
 /** The most pieces that one call may be given, a little below what systems allow. */
 const writePieces = 1000;
-const longestNameBytes = 255;
 
 export interface Staged {
   place: Place;
@@ -21,6 +22,8 @@ export interface Staged {
   temporary: string | undefined;
   /** The target as it was when the write began. */
   before: Stats | undefined;
+  /** Where it is written in parts. */
+  parts?: PartFile;
 }
 
 export interface Staging {
@@ -29,18 +32,27 @@ export interface Staging {
   /** Resolves when all bytes were handed to the disk; what it gives waits until they are on it. */
   pour(file: Staged, item: FileItem, onBytes: (count: number) => void): Promise<() => Promise<void>>;
   commit(): Promise<void>;
-  /** Takes back whatever was not committed. */
-  discard(): Promise<void>;
+  /** Takes back whatever was not committed; what a later run can go on with stays where the error may pass. */
+  discard(error: unknown): Promise<void>;
 }
 
-export function createStaging(places: Places, o: WriteOptions, signal: AbortSignal): Staging {
+/** `cleaned`: the folders in which what killed runs have left was removed. */
+export function createStaging(places: Places, o: WriteOptions, signal: AbortSignal, cleaned: Set<string>): Staging {
   const files: Staged[] = [];
   const foldersMade = new Set<string>();
   const foldersSeen = new Set<string>();
+  // Many small files are on the disk sooner when it is asked for all of them once the last is written.
+  const late = o.parts !== undefined;
+  const unsynced: Staged[] = [];
 
   async function makeFolderOf(target: string, place: Place): Promise<void> {
     const folder = dirname(target);
     if (foldersSeen.has(folder)) return;
+    // A copy is what is started again after it was killed.
+    if (o.parts?.resume !== undefined && !cleaned.has(folder)) {
+      cleaned.add(folder);
+      await removeLeftovers(folder);
+    }
     const first = await mkdir(folder, { recursive: true }).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw await failureAt(place, error);
       throw failure(
@@ -54,6 +66,27 @@ export function createStaging(places: Places, o: WriteOptions, signal: AbortSign
     for (let made = folder; made.length >= first.length; made = dirname(made)) foldersMade.add(made);
   }
 
+  const isLarge = ({ once, size }: FileItem) =>
+    o.parts?.resume !== undefined && o.mode !== 'append' && !once && size !== undefined && size > o.parts.bytes;
+
+  const pourLarge = async (file: Staged, parts: PartFile, item: FileItem, onBytes: (count: number) => void) => {
+    if (parts.done.size === 0) await unlink(parts.path).catch(() => {});
+    const handle = await on(file.place, openFor(file, false, parts.done.size > 0));
+    try {
+      await on(file.place, pourParts(handle, parts, item, { atOnce: o.parts!.atOnce, signal, onBytes }));
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+    return async () => {
+      try {
+        await on(file.place, handle.sync());
+      } finally {
+        await handle.close();
+      }
+    };
+  };
+
   return {
     async begin(place) {
       const target = await on(place, places.real(place));
@@ -61,7 +94,7 @@ export function createStaging(places: Places, o: WriteOptions, signal: AbortSign
       if (before?.isDirectory()) throw failure('FILE_IS_FOLDER', { path: place.shown });
       if (o.mode === 'create' && (before !== undefined || (await isLink(place.absolute)))) throw exists(place);
       if (before?.isFile()) await on(place, tryToOpen(target));
-      if (before === undefined) await makeFolderOf(target, place);
+      if (before === undefined || o.parts !== undefined) await makeFolderOf(target, place);
       const temporary =
         before === undefined || before.isFile() ? join(dirname(target), temporaryName(target)) : undefined;
       const file: Staged = { place, target, temporary, before };
@@ -70,6 +103,15 @@ export function createStaging(places: Places, o: WriteOptions, signal: AbortSign
     },
 
     async pour(file, item, onBytes) {
+      if (file.temporary !== undefined && isLarge(item)) {
+        const parts = await on(file.place, findPartFile(file.target, item, o.parts!));
+        if (parts !== undefined) {
+          release(file.temporary);
+          file.temporary = parts.path;
+          file.parts = parts;
+          return pourLarge(file, parts, item, onBytes);
+        }
+      }
       const handle = await on(file.place, openFor(file, o.mode === 'append'));
       try {
         await pourInto(handle, file.place, item.open(), signal, onBytes);
@@ -79,7 +121,8 @@ export function createStaging(places: Places, o: WriteOptions, signal: AbortSign
       }
       return async () => {
         try {
-          if (file.temporary !== undefined) await on(file.place, handle.sync());
+          if (late) unsynced.push(file);
+          else if (file.temporary !== undefined) await on(file.place, handle.sync());
         } finally {
           await handle.close();
         }
@@ -87,10 +130,13 @@ export function createStaging(places: Places, o: WriteOptions, signal: AbortSign
     },
 
     async commit() {
+      await syncAll(unsynced.splice(0));
       const folders = new Set<string>();
       for (const file of files) {
         if (file.temporary === undefined) continue;
         await on(file.place, takePlace(file, file.temporary, o.mode));
+        release(file.temporary);
+        if (file.parts !== undefined) await unlink(file.parts.journal).catch(() => {});
         folders.add(dirname(file.target));
       }
       // A folder made here is only kept through a power cut once the one above it is on the disk too.
@@ -100,8 +146,15 @@ export function createStaging(places: Places, o: WriteOptions, signal: AbortSign
       foldersMade.clear();
     },
 
-    async discard() {
-      for (const { temporary } of files) if (temporary !== undefined) await unlink(temporary).catch(() => {});
+    async discard(error) {
+      const keep = error instanceof Failure && error.retry;
+      for (const { temporary, parts } of files) {
+        if (temporary === undefined) continue;
+        release(temporary);
+        if (parts !== undefined && keep) continue;
+        await unlink(temporary).catch(() => {});
+        if (parts !== undefined) await unlink(parts.journal).catch(() => {});
+      }
       const deepestFirst = [...foldersMade].sort((a, b) => b.length - a.length);
       for (const folder of deepestFirst) await rmdir(folder).catch(() => {});
     },
@@ -124,21 +177,13 @@ async function isLink(path: string): Promise<boolean> {
   return (await lstat(path).catch(() => undefined))?.isSymbolicLink() ?? false;
 }
 
-/** `.name.random.tmp`, the name cut where the whole would be longer than file systems allow. */
-function temporaryName(target: string): string {
-  const rest = `.${randomBytes(6).toString('hex')}.tmp`;
-  let name = basename(target);
-  while (Buffer.byteLength(name) > longestNameBytes - 1 - rest.length) name = [...name].slice(0, -1).join('');
-  return `.${name}${rest}`;
-}
-
 /** A new file gets the usual mode; one that takes another's place gets that one's mode, and its owner where that is allowed. */
-async function openFor({ target, temporary, before }: Staged, append: boolean): Promise<FileHandle> {
+async function openFor({ target, temporary, before }: Staged, append: boolean, resumed = false): Promise<FileHandle> {
   if (temporary === undefined) return open(target, append ? 'a' : 'w');
-  if (before === undefined) return open(temporary, 'wx');
+  if (before === undefined) return open(temporary, resumed ? 'r+' : 'wx');
   // Where the file system can, the copy shares its blocks with the original until one of them changes.
   if (append) await copyFile(target, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-  const handle = await open(temporary, append ? 'a' : 'wx', 0o600);
+  const handle = await open(temporary, append ? 'a' : resumed ? 'r+' : 'wx', 0o600);
   try {
     await handle.chown(before.uid, before.gid).catch(() => {});
     await handle.chmod(before.mode & 0o7777);
@@ -229,13 +274,6 @@ async function renameToNew(temporary: string, target: string): Promise<void> {
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  // Windows and some network file systems cannot open or sync a folder; the files themselves are on the disk already.
-  const handle = await open(folder, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => {});
-  await handle?.close();
-}
-
 function exists(place: Place): Failure {
   return failure('TARGET_EXISTS', { path: place.shown });
 }
@@ -245,12 +283,4 @@ function changed(place: Place): Failure {
     path: place.shown,
     reason: 'someone else wrote to it while this run appended to it; nothing was appended, run again',
   });
-}
-
-async function on<T>(place: Place, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw await failureAt(place, error);
-  }
 }

@@ -14,11 +14,12 @@ export async function writeFiles(
   path: string,
   stream: FileStream,
   o: WriteOptions,
+  cleaned: Set<string>,
 ): Promise<WriteReport> {
   const intoFolder = path === '' || path.endsWith('/');
   const failed = new AbortController();
-  const staging = createStaging(places, o, AbortSignal.any([o.signal, failed.signal]));
-  const pool = createPool(atOnce);
+  const staging = createStaging(places, o, AbortSignal.any([o.signal, failed.signal]), cleaned);
+  const pool = createPool(o.parts?.atOnce ?? atOnce);
   const targets = new Set<string>();
   const paths: string[] = [];
   let bytes = 0;
@@ -50,7 +51,7 @@ export async function writeFiles(
   } catch (error) {
     failed.abort(error);
     await pool.drained().catch(() => {});
-    await staging.discard();
+    await staging.discard(error);
     throw o.signal.aborted ? o.signal.reason : error;
   }
 }

@@ -1,5 +1,5 @@
 // delete: files, folders or tables.
-import type { Target, Task, TaskContext } from '../../engine/contracts.ts';
+import type { AnyConnection, Target, Task, TaskContext } from '../../engine/contracts.ts';
 import { Failure } from '../../engine/errors.ts';
 import { matchFiles } from '../../engine/globs.ts';
 import { splitPattern } from '../../engine/paths.ts';
@@ -45,7 +45,7 @@ async function removeOne(target: Target, params: DeleteTask, context: TaskContex
     } catch (error) {
       if (params.recursive !== true || !isFailure(error, 'FOLDER_NOT_EMPTY')) throw error;
       await removeBelow(target, path, context);
-      await remove(path, { signal });
+      await removeFolder(remove, path, context);
     }
     context.count({ files: 1 });
   } catch (error) {
@@ -66,7 +66,20 @@ async function removeBelow(target: Target, path: string, context: TaskContext): 
     await remove(entry.path, { signal });
     context.count({ files: 1 });
   }
-  for (const folder of folders.reverse()) await remove(folder, { signal });
+  for (const folder of folders.reverse()) await removeFolder(remove, folder, context);
+}
+
+/** Where folders are only parts of names, the last file in one has taken it along. */
+async function removeFolder(
+  remove: NonNullable<AnyConnection['remove']>,
+  path: string,
+  { signal }: TaskContext,
+): Promise<void> {
+  try {
+    await remove(path, { signal });
+  } catch (error) {
+    if (!isFailure(error, 'NOT_FOUND')) throw error;
+  }
 }
 
 function isFailure(error: unknown, code: Failure['code']): boolean {

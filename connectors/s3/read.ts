@@ -1,0 +1,280 @@
+// The bytes of one object: all of them or a failure. Where the connection breaks, it goes on from there.
+import type { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { ConnectorContext, FileItem, Range } from '../../engine/contracts.ts';
+import { type Failure, failure } from '../../engine/errors.ts';
+import { contentTypeOf } from '../shared/content-type.ts';
+import { hasChecksums, type Sdk, type Store } from './client.ts';
+import { crc32Text, type Direct } from './direct.ts';
+import { statusOf } from './failures.ts';
+import type { Location } from './keys.ts';
+
+/** What is known of an object before its bytes are read. */
+export interface Found {
+  size?: number;
+  /** With its quotes, as the store says it. */
+  etag?: string;
+  modified?: string;
+  contentType?: string;
+  contentEncoding?: string;
+}
+
+interface Body {
+  chunks: AsyncIterator<Uint8Array>;
+  /** Of the next byte in the whole. */
+  position: number;
+  end: number;
+  etag: string | undefined;
+  drop(): void;
+}
+
+export async function look(store: Store, at: Location, signal: AbortSignal): Promise<Found> {
+  const place = { Bucket: at.bucket, Key: at.key, ...payer(store) };
+  const answer = await store.call('HeadObject', at, { signal }, (client, sdk, o) =>
+    client.send(new sdk.HeadObjectCommand(place), o).catch(async (error: unknown) => {
+      // An answer to HEAD has no body that could say why; one to GET has.
+      if (![400, 403].includes(statusOf(error) ?? 0)) throw error;
+      const { Body } = await client.send(new sdk.GetObjectCommand({ ...place, Range: 'bytes=0-0' }), o);
+      (Body as unknown as { destroy(): void }).destroy();
+      throw error;
+    }),
+  );
+  // Some stores write down how a body came, which says nothing of the bytes.
+  const encoding = answer.ContentEncoding?.split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '' && each !== 'aws-chunked' && each !== 'identity')
+    .join(', ');
+  return {
+    size: answer.ContentLength ?? 0,
+    ...(answer.ETag === undefined ? {} : { etag: answer.ETag }),
+    ...(answer.LastModified === undefined ? {} : { modified: answer.LastModified.toISOString() }),
+    ...(answer.ContentType === undefined ? {} : { contentType: answer.ContentType }),
+    ...(encoding ? { contentEncoding: encoding } : {}),
+  };
+}
+
+export function payer({ config }: Store): { RequestPayer?: 'requester' } {
+  return config.requester_pays ? { RequestPayer: 'requester' } : {};
+}
+
+/** An ETag of an upload in one piece is its MD5, except where the store encrypts in some ways. */
+export function md5Of(etag: string | undefined): { md5?: string } {
+  const found = /^"?([0-9a-f]{32})"?$/.exec(etag ?? '');
+  return found === null ? {} : { md5: found[1]! };
+}
+
+export function fileItem(store: Store, at: Location, found: Found, signal: AbortSignal): FileItem {
+  const name = at.key.slice(at.key.lastIndexOf('/') + 1);
+  const { size, etag, modified, contentEncoding } = found;
+  return {
+    name,
+    path: at.shown,
+    contentType: found.contentType ?? contentTypeOf(name),
+    ...(contentEncoding === undefined ? {} : { contentEncoding }),
+    ...(size === undefined ? {} : { size }),
+    ...(modified === undefined ? {} : { modified }),
+    ...(etag === undefined ? {} : { version: etag }),
+    ...md5Of(etag),
+    open: (range) => readBytes(store, at, found, range, signal),
+  };
+}
+
+/** Bytes of the version that was found, or, where none is known, of the one that the first answer has. */
+export async function* readBytes(
+  store: Store,
+  at: Location,
+  found: Found,
+  range: Range | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  signal.throwIfAborted();
+  const size = found.size ?? Number.POSITIVE_INFINITY;
+  const start = range?.start ?? 0;
+  let end = Math.min(range?.end ?? size, size);
+  let etag = found.etag;
+  let position = start;
+  let body: Body | undefined;
+  let broken: Failure | undefined;
+  const retry: ConnectorContext['retry'] = store.retry;
+  try {
+    while (position < end) {
+      let chunk: Uint8Array | undefined;
+      if (body !== undefined) {
+        try {
+          chunk = await nextOf(body, at, signal);
+        } catch (error) {
+          if (signal.aborted) throw signal.reason;
+          broken = error as Failure;
+          if (!broken.retry) throw broken;
+          body.drop();
+          body = undefined;
+          continue;
+        }
+      } else {
+        chunk = await retry(
+          async (attempt) => {
+            // The first attempt is the one that broke off: the engine counts it, tells of it and waits.
+            if (attempt === 1 && broken !== undefined) throw broken;
+            body?.drop();
+            body = undefined;
+            body = await openBody(
+              store,
+              at,
+              { position, end, whole: range === undefined && position === 0 },
+              etag,
+              signal,
+            );
+            etag ??= body?.etag;
+            return body === undefined ? undefined : nextOf(body, at, signal);
+          },
+          { signal },
+        );
+        const opened = body as Body | undefined;
+        if (opened !== undefined && !Number.isFinite(end)) end = opened.end;
+      }
+      if (chunk === undefined) return;
+      position += chunk.length;
+      yield chunk;
+      signal.throwIfAborted();
+    }
+    // The end of the body tells whether its checksum was right.
+    if (body !== undefined) await nextOf(body, at, signal);
+  } finally {
+    (body as Body | undefined)?.drop();
+  }
+}
+
+/** Undefined where the range begins beyond the end. */
+async function openBody(
+  store: Store,
+  at: Location,
+  { position, end, whole }: { position: number; end: number; whole: boolean },
+  etag: string | undefined,
+  signal: AbortSignal,
+): Promise<Body | undefined> {
+  return store.once('GetObject', at, { signal }, async (client, sdk, o, direct) => {
+    const range = whole ? undefined : `bytes=${position}-${Number.isFinite(end) ? end - 1 : ''}`;
+    const asked =
+      direct.can(at.bucket) && !store.config.requester_pays
+        ? getDirectly(store, direct, at, range, etag, signal)
+        : getBySdk(store, client, sdk, at, range, etag, o);
+    const answer = await asked.catch((error: unknown) => {
+      if (statusOf(error) === 416) return undefined;
+      if (statusOf(error) === 412) throw changed(at);
+      throw error;
+    });
+    if (answer === undefined) return undefined;
+    const { stream } = answer;
+    const drop = () => {
+      stream.destroy();
+    };
+    // A body that is dropped emits an error that nobody waits for.
+    stream.on('error', () => {});
+    const from = answer.range === undefined ? 0 : Number(/^bytes (\d+)-/.exec(answer.range)?.[1]);
+    const until = from + (answer.length ?? Number.POSITIVE_INFINITY);
+    if (from !== position || (Number.isFinite(end) && until !== end)) {
+      drop();
+      const reason = `the store gave the bytes ${from} to ${until} where ${position} to ${end} were asked for`;
+      throw failure('IO_FAILED', { path: at.shown, reason });
+    }
+    return { chunks: checked(stream, answer.crc32), position, end: until, etag: answer.etag, drop };
+  });
+}
+
+interface Answer {
+  stream: Readable;
+  range: string | undefined;
+  length: number | undefined;
+  etag: string | undefined;
+  /** That of the whole, where it is told and nobody has looked at it yet. */
+  crc32?: string | undefined;
+}
+
+async function getBySdk(
+  store: Store,
+  client: S3Client,
+  sdk: Sdk,
+  at: Location,
+  range: string | undefined,
+  etag: string | undefined,
+  o: { abortSignal: AbortSignal },
+): Promise<Answer> {
+  const input = {
+    Bucket: at.bucket,
+    Key: at.key,
+    ...payer(store),
+    ...(etag === undefined ? {} : { IfMatch: etag }),
+    ...(range === undefined ? {} : { Range: range }),
+  };
+  const { Body, ContentRange, ContentLength, ETag } = await client.send(new sdk.GetObjectCommand(input), o);
+  return { stream: Body as unknown as Readable, range: ContentRange, length: ContentLength, etag: ETag };
+}
+
+async function getDirectly(
+  { config }: Store,
+  direct: Direct,
+  { bucket, key }: Location,
+  range: string | undefined,
+  etag: string | undefined,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const whole = range === undefined && hasChecksums(config);
+  const { headers, body } = await direct.send({
+    method: 'GET',
+    bucket,
+    key,
+    headers: { range, 'if-match': etag, 'x-amz-checksum-mode': whole ? 'ENABLED' : undefined },
+    signal,
+  });
+  const of = (name: string) => headers[name]?.toString();
+  const length = of('content-length');
+  const crc32 = of('x-amz-checksum-crc32');
+  return {
+    stream: body,
+    range: of('content-range'),
+    length: length === undefined ? undefined : Number(length),
+    etag: of('etag'),
+    // A composite one is about the parts, whose sizes are not known.
+    crc32: whole && !crc32?.includes('-') && of('x-amz-checksum-type') !== 'COMPOSITE' ? crc32 : undefined,
+  };
+}
+
+async function* checked(stream: Readable, wanted: string | undefined): AsyncGenerator<Uint8Array> {
+  let sum = 0;
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    if (wanted !== undefined) sum = crc32(chunk, sum);
+    yield chunk;
+  }
+  if (wanted !== undefined && crc32Text(sum) !== wanted) throw new Error('checksum mismatch');
+}
+
+/** Undefined at the end, which must be where the answer said it would be. */
+async function nextOf(body: Body, at: Location, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  const truncated = (cause?: unknown) =>
+    failure('BODY_TRUNCATED', { url: at.shown, received: body.position, expected: body.end }, { cause });
+  let next: IteratorResult<Uint8Array>;
+  try {
+    next = await body.chunks.next();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    if (/checksum mismatch/i.test((error as Error).message)) {
+      throw failure('CHECKSUM_MISMATCH', { path: at.shown, what: 'on the way from the store' }, { cause: error });
+    }
+    throw truncated(error);
+  }
+  signal.throwIfAborted();
+  if (next.done) {
+    if (Number.isFinite(body.end) && body.position < body.end) throw truncated();
+    return undefined;
+  }
+  body.position += next.value.length;
+  if (body.position > body.end) {
+    throw failure('IO_FAILED', { path: at.shown, reason: 'the store gave more bytes than it had announced' });
+  }
+  return next.value;
+}
+
+function changed({ shown }: Location): Failure {
+  return failure('IO_FAILED', { path: shown, reason: 'someone wrote to it while it was being read; run again' });
+}
