@@ -1,0 +1,53 @@
+// Looking at what is there; making and removing folders.
+import { Failure, failure } from '../../engine/errors.ts';
+import { type Attributes, isFolder } from './attributes.ts';
+import { folderOf, type Place } from './place.ts';
+import type { Session } from './session.ts';
+
+/** Undefined where nothing is there. */
+export async function probe(
+  session: Session,
+  { remote, shown }: Place,
+  signal: AbortSignal,
+  how: 'stat' | 'lstat' = 'stat',
+): Promise<Attributes | undefined> {
+  try {
+    return await session.call<Attributes>(shown, signal, (sftp, done) => sftp[how](remote, done));
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/** With those above it. `onMade` is told of each that was not there before. */
+export async function makeFolder(
+  session: Session,
+  { remote, shown }: Place,
+  signal: AbortSignal,
+  onMade: (remote: string) => void = () => {},
+): Promise<void> {
+  const found = await probe(session, { remote, shown }, signal);
+  if (found !== undefined) {
+    if (isFolder(found)) return;
+    throw failure('PATH_INVALID', { path: shown, reason: 'is a file, or goes through one' });
+  }
+  const above = folderOf(remote);
+  if (above !== remote) await makeFolder(session, { remote: above, shown }, signal, onMade);
+  try {
+    await session.call(shown, signal, (sftp, done) => sftp.mkdir(remote, done));
+    onMade(remote);
+  } catch (error) {
+    // The server does not say why; somebody else may have made it a moment ago.
+    const now = signal.aborted ? undefined : await probe(session, { remote, shown }, signal);
+    if (now === undefined || !isFolder(now)) throw error;
+  }
+}
+
+export function removeFolder(session: Session, remote: string, signal: AbortSignal): Promise<void> {
+  return session.call(remote, signal, (sftp, done) => sftp.rmdir(remote, done));
+}
+
+export async function isEmpty(session: Session, { remote, shown }: Place, signal: AbortSignal): Promise<boolean> {
+  const entries = await session.call<{ filename: string }[]>(shown, signal, (sftp, done) => sftp.readdir(remote, done));
+  return entries.every(({ filename }) => filename === '.' || filename === '..');
+}

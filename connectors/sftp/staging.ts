@@ -1,0 +1,188 @@
+// Temporary files beside their targets, and how they take the targets' places.
+import { randomBytes } from 'node:crypto';
+import type { WriteOptions } from '../../engine/contracts.ts';
+import { Failure, failure } from '../../engine/errors.ts';
+import type { StagedFile, Staging } from '../shared/staged-write.ts';
+import { type Attributes, isFile, isFolder, isLink } from './attributes.ts';
+import { makeFolder, probe, removeFolder } from './folders.ts';
+import { folderOf, nameOf, type Place, type Places } from './place.ts';
+import type { Session, Sessions } from './session.ts';
+import { copyWithin, upload } from './upload.ts';
+
+const longestNameBytes = 255;
+/** A server that does not answer must not hold up the end of a failed run. */
+const discardMs = 15_000;
+
+interface Staged extends StagedFile {
+  place: Place;
+  /** Where the bytes end up: the place, or where the link leads that is there. */
+  target: string;
+  temporary: string;
+  /** The target as it was when the write began. */
+  before?: Attributes | undefined;
+}
+
+export function createStaging(places: Places, sessions: Sessions, { mode, ...o }: WriteOptions): Staging<Staged> {
+  const begun: Staged[] = [];
+  const foldersMade = new Set<string>();
+  const foldersSeen = new Map<string, Promise<void>>();
+
+  const folderFor = (session: Session, place: Place, signal: AbortSignal) => {
+    const folder = folderOf(place.remote);
+    const seen = foldersSeen.get(folder);
+    if (seen !== undefined) return seen;
+    const making = makeFolder(session, { remote: folder, shown: place.shown }, signal, (made) => foldersMade.add(made));
+    making.catch(() => {});
+    foldersSeen.set(folder, making);
+    return making;
+  };
+
+  return {
+    at(path) {
+      const place = places.at(path);
+      return { key: place.remote, shown: place.shown, place, target: place.remote, temporary: '' };
+    },
+
+    async stage(file, item, onBytes, signal) {
+      const { place } = file;
+      const { session, before, target } = await sessions.use(signal, (each) => lookAt(each, place, mode, signal));
+      file.before = before;
+      file.target = target;
+      file.temporary = `${folderOf(target)}/${temporaryName(nameOf(target))}`;
+      if (before === undefined) await folderFor(session, place, signal);
+      begun.push(file);
+      // Nobody else may look into it before it has the mode of the file whose place it takes.
+      const attributes = before === undefined ? {} : { mode: 0o600 };
+      const handle = await session.call<Buffer>(place.shown, signal, (sftp, done) =>
+        sftp.open(file.temporary, 'wx', attributes, done),
+      );
+      const open = { session, handle, shown: place.shown };
+      try {
+        if (before !== undefined) await keepMode(open, before, signal);
+        const from = mode === 'append' && before !== undefined ? await copyWithin(open, place, before, signal) : 0;
+        await upload(open, from, item.open(), signal, onBytes);
+        if (session.has('fsync@openssh.com')) {
+          await session.call(place.shown, signal, (sftp, done) => sftp.ext_openssh_fsync(handle, done as never));
+        }
+      } finally {
+        await closeHandle(open, signal);
+      }
+    },
+
+    async commit() {
+      // Once the first file is visible the others follow, whatever the run's signal says meanwhile.
+      const session = await sessions.get(o.signal);
+      const signal = new AbortController().signal;
+      for (const file of begun) await takePlace(session, file, mode, signal);
+      begun.length = 0;
+      foldersMade.clear();
+    },
+
+    async discard() {
+      if (begun.length === 0 && foldersMade.size === 0) return;
+      const signal = AbortSignal.timeout(discardMs);
+      try {
+        const session = await sessions.once(signal);
+        await Promise.all(
+          begun.map(({ temporary, place }) =>
+            session.call(place.shown, signal, (sftp, done) => sftp.unlink(temporary, done)).catch(() => {}),
+          ),
+        );
+        const deepestFirst = [...foldersMade].sort((a, b) => b.length - a.length);
+        for (const folder of deepestFirst) await removeFolder(session, folder, signal).catch(() => {});
+      } catch {
+        // Without a session nothing can be taken back; the failure that ends the write says why.
+      }
+    },
+  };
+}
+
+export interface OpenFile {
+  session: Session;
+  handle: Buffer;
+  shown: string;
+}
+
+/** Finds out what is there and refuses what must not be written. */
+async function lookAt(session: Session, place: Place, mode: WriteOptions['mode'], signal: AbortSignal) {
+  const { shown } = place;
+  const entry = await probe(session, place, signal, 'lstat');
+  if (entry === undefined) return { session, target: place.remote };
+  const before = await probe(session, place, signal, 'stat');
+  if (before !== undefined && isFolder(before)) throw failure('FILE_IS_FOLDER', { path: shown });
+  if (mode === 'create') throw failure('TARGET_EXISTS', { path: shown });
+  if (before === undefined) throw failure('PATH_INVALID', { path: shown, reason: 'is a link to nothing' });
+  if (!isFile(before)) throw failure('PATH_INVALID', { path: shown, reason: 'is a device or a pipe of the server' });
+  if (!isLink(entry)) return { session, before, target: place.remote };
+  const target = await session.call<string>(shown, signal, (sftp, done) => sftp.realpath(place.remote, done));
+  return { session, before, target };
+}
+
+/** Its owner too, where the server allows that. */
+async function keepMode({ session, handle, shown }: OpenFile, before: Attributes, signal: AbortSignal): Promise<void> {
+  const set = (attributes: object) =>
+    session.call(shown, signal, (sftp, done) => sftp.fsetstat(handle, attributes as never, done));
+  const refused = (error: unknown) => {
+    if (!(error instanceof Failure) || error.retry || signal.aborted) throw error;
+  };
+  await set({ uid: before.uid, gid: before.gid }).catch(refused);
+  await set({ mode: before.mode & 0o7777 }).catch(refused);
+}
+
+async function closeHandle({ session, handle, shown }: OpenFile, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) {
+    session.sftp.close(handle, () => {});
+    return;
+  }
+  await session.call(shown, signal, (sftp, done) => sftp.close(handle, done));
+}
+
+/** `.name.random.tmp`, the name cut where the whole would be longer than file systems allow. */
+function temporaryName(target: string): string {
+  const rest = `.${randomBytes(6).toString('hex')}.tmp`;
+  let name = target;
+  while (Buffer.byteLength(name) > longestNameBytes - 1 - rest.length) name = [...name].slice(0, -1).join('');
+  return `.${name}${rest}`;
+}
+
+async function takePlace(
+  session: Session,
+  { place: { shown }, target, temporary, before }: Staged,
+  mode: WriteOptions['mode'],
+  signal: AbortSignal,
+): Promise<void> {
+  const place = { remote: target, shown };
+  const now = () => probe(session, place, signal, 'lstat');
+  const rename = (from: string, to: string) => session.call(shown, signal, (sftp, done) => sftp.rename(from, to, done));
+  if (mode === 'create' || (mode === 'append' && before === undefined)) {
+    const taken = () => (mode === 'create' ? failure('TARGET_EXISTS', { path: shown }) : changed(shown));
+    if ((await now()) !== undefined) throw taken();
+    // In version 3 of the protocol a rename never takes the place of another file.
+    return rename(temporary, target).catch(async (error: unknown) => {
+      throw (await now()) === undefined ? error : taken();
+    });
+  }
+  if (mode === 'append') {
+    const found = await now();
+    if (found?.size !== before?.size || found?.mtime !== before?.mtime) throw changed(shown);
+  }
+  if (session.has('posix-rename@openssh.com')) {
+    return session.call(shown, signal, (sftp, done) => sftp.ext_openssh_rename(temporary, target, done));
+  }
+  if ((await now()) === undefined) return rename(temporary, target);
+  // Without the extension there is a moment in which the old file has gone and the new one is not there yet.
+  const aside = temporary.replace(/tmp$/, 'old');
+  await rename(target, aside);
+  try {
+    await rename(temporary, target);
+  } catch (error) {
+    await rename(aside, target);
+    throw error;
+  }
+  await session.call(shown, signal, (sftp, done) => sftp.unlink(aside, done));
+}
+
+function changed(path: string) {
+  const reason = 'someone else wrote to it while this run appended to it; nothing was appended, run again';
+  return failure('IO_FAILED', { path, reason });
+}

@@ -1,0 +1,119 @@
+// Writes the files of a stream so that they become visible together, whatever the storage: staged first, then all of them committed.
+import type { FileItem, FileStream, WriteOptions, WriteReport } from '../../engine/contracts.ts';
+import { failure } from '../../engine/errors.ts';
+import { createPool } from './pool.ts';
+
+export interface StagedFile {
+  /** Two files with the same key would be one. */
+  key: string;
+  /** As the user would write it. */
+  shown: string;
+}
+
+/** How one storage stages. Each call gets a signal that also ends when another file of the write has failed. */
+export interface Staging<File extends StagedFile> {
+  /** What a path inside the connection means. No I/O. */
+  at(path: string): File;
+  /** Puts the file's bytes where nobody sees them. Refuses what must not be written. */
+  stage(file: File, item: FileItem, onBytes: (count: number) => void, signal: AbortSignal): Promise<void>;
+  commit(signal: AbortSignal): Promise<void>;
+  /** Takes back whatever was not committed. Never fails, and does not wait for a server that says nothing. */
+  discard(): Promise<void>;
+}
+
+/** A path that ends in `/`, or is empty, is a folder that takes each file under its own name. Files that can be read in any order are staged `atOnce`. */
+export async function writeStaged<File extends StagedFile>(
+  staging: Staging<File>,
+  path: string,
+  stream: FileStream,
+  o: WriteOptions,
+  atOnce: number,
+): Promise<WriteReport> {
+  const intoFolder = path === '' || path.endsWith('/');
+  const failed = new AbortController();
+  const signal = AbortSignal.any([o.signal, failed.signal]);
+  const pool = createPool(atOnce);
+  const keys = new Set<string>();
+  const paths: string[] = [];
+  let bytes = 0;
+  const onBytes = (count: number) => {
+    bytes += count;
+    o.onProgress?.({ bytes });
+  };
+  try {
+    o.signal.throwIfAborted();
+    for await (const item of stream.files) {
+      o.signal.throwIfAborted();
+      const file = staging.at(intoFolder ? path + nameInFolder(item, path) : path);
+      if (!intoFolder && paths.length > 0) throw severalFor(file.shown);
+      if (keys.has(file.key)) throw sameName(file.shown);
+      keys.add(file.key);
+      paths.push(file.shown);
+      const whole = o.parts === undefined ? item : ofItsSize(item);
+      if (item.once) await staging.stage(file, whole, onBytes, signal);
+      else await pool.add(() => staging.stage(file, whole, onBytes, signal));
+    }
+    await pool.drained();
+    await o.beforeCommit();
+    o.signal.throwIfAborted();
+    await staging.commit(signal);
+    return { bytes, paths };
+  } catch (error) {
+    failed.abort(error);
+    await pool.drained().catch(() => {});
+    await staging.discard();
+    throw o.signal.aborted ? o.signal.reason : error;
+  }
+}
+
+/** What is copied must have as many bytes as it said. */
+function ofItsSize(item: FileItem): FileItem {
+  const { size } = item;
+  if (size === undefined) return item;
+  return {
+    ...item,
+    async *open() {
+      let received = 0;
+      for await (const chunk of item.open()) {
+        received += chunk.length;
+        yield chunk;
+      }
+      if (received === size) return;
+      const reason = `${received} bytes came where ${size} were announced`;
+      throw failure('INPUT_TRUNCATED', { path: item.path, reason });
+    },
+  };
+}
+
+function nameInFolder(item: FileItem, folder: string): string {
+  const name = item.relativePath ?? item.name;
+  if (name.split('/').some((part) => part === '..' || part === '.' || part === '')) {
+    const reason = `has the name "${name}", which leads out of the folder ${folder}`;
+    throw failure('PATH_INVALID', { path: item.path, reason });
+  }
+  return name;
+}
+
+function severalFor(path: string) {
+  const reason = 'is one file and there are several to write; end it with / to make it a folder';
+  return failure('PATH_INVALID', { path, reason });
+}
+
+function sameName(path: string) {
+  return failure('PATH_INVALID', { path, reason: 'would be written twice: two of the files have this name' });
+}
+
+/** Chunks of at least so many bytes, but for the last. A chunk is not touched again by whoever it came from. */
+export async function* gathered(source: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of source) {
+    held.push(chunk);
+    size += chunk.length;
+    if (size < bytes) continue;
+    yield held.length === 1 ? chunk : Buffer.concat(held, size);
+    held = [];
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(held, size);
+}
