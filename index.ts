@@ -1,5 +1,5 @@
 // What `import … from 'pipewright'` gives: the engine with the shipped connectors, tasks and formats.
-import { connectors } from './connectors/index.ts';
+import { connectors, manifests } from './connectors/index.ts';
 import type { Row } from './engine/contracts.ts';
 import {
   type Engine as AnyEngine,
@@ -43,14 +43,25 @@ export interface Engine extends Omit<AnyEngine, 'read' | 'run'> {
 
 /** An engine with everything that is shipped. Close it when done. */
 export function createEngine(options: EngineOptions = {}): Engine {
-  return assembleEngine({ tasks, shapes, formats, connectors }, options) as Engine;
+  return assembleEngine({ tasks, shapes, formats, connectors, manifests }, options) as Engine;
 }
 
 export { type PipeBuilder, pipe } from './engine/builder.ts';
 export type { ConnectionEdit, NewConnection } from './engine/connection-changes.ts';
 export type { ConnectionDetails, ConnectionInfo, ConnectionList } from './engine/connection-info.ts';
 export type { Connections } from './engine/connections-api.ts';
-export type { Column, CredentialStore, Row, RunEvent, RunReport, TaskReport, Value } from './engine/contracts.ts';
+export type {
+  Column,
+  CredentialStore,
+  Row,
+  RunEvent,
+  RunRecord,
+  RunReport,
+  RunSummary,
+  StateStore,
+  TaskReport,
+  Value,
+} from './engine/contracts.ts';
 export { createStores } from './engine/credentials/stores.ts';
 export type {
   CheckResult,

@@ -1,10 +1,12 @@
-// Makes schemas/generated/ and docs/reference/ from schemas/. With --check it writes nothing and names what is out of date.
+// Makes schemas/generated/ and docs/reference/ from schemas/ and the connectors' tables of types. With --check it writes nothing and names what is out of date.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { manifestSchema, pipeSchema, projectSchema } from './generate/bundle.ts';
+import { columnTypes } from './generate/column-types.ts';
 import { fieldsModule } from './generate/fields.ts';
 import { languageModule, manifestModule } from './generate/language.ts';
+import { loadManifests, manifestModules, manifestSchemas } from './generate/manifests.ts';
 import { reference } from './generate/reference.ts';
 import { loadLanguage } from './generate/schemas.ts';
 import { types } from './generate/types.ts';
@@ -17,7 +19,8 @@ const folders = ['schemas/generated', 'docs/reference'];
 
 /** Path from the root of the repository to content, for everything that is generated. */
 export async function generate(): Promise<Map<string, string>> {
-  const language = loadLanguage(join(root, 'schemas'));
+  const manifests = loadManifests(join(root, 'connectors/apis'));
+  const language = loadLanguage(join(root, 'schemas'), manifestSchemas(manifests));
   const out = new Map<string, string>();
   out.set('schemas/generated/types.ts', await types(language));
   out.set('schemas/generated/language.ts', languageModule(language));
@@ -26,8 +29,10 @@ export async function generate(): Promise<Map<string, string>> {
   out.set('schemas/generated/fields.ts', fieldsModule(language));
   out.set('schemas/generated/pipe.schema.json', json(pipeSchema(language)));
   out.set('schemas/generated/project.schema.json', json(projectSchema(language)));
+  for (const [path, content] of manifestModules(manifests)) out.set(`schemas/generated/${path}`, content);
   for (const [path, content] of validators(language)) out.set(`schemas/generated/${path}`, content);
-  for (const [path, content] of reference(language)) out.set(`docs/reference/${path}`, content);
+  for (const [path, content] of reference(language, manifests)) out.set(`docs/reference/${path}`, content);
+  out.set('docs/reference/types.md', columnTypes());
   return out;
 }
 

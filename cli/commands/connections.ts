@@ -13,6 +13,7 @@ export const actions: Readonly<Record<string, Action>> = {
   edit: { summary: 'change fields and secrets of one', load: () => import('./connections/edit.ts') },
   rename: { summary: 'give one another alias', load: () => import('./connections/rename.ts') },
   verify: { summary: 'try one, or all, and remember how that went', load: () => import('./connections/verify.ts') },
+  login: { summary: 'sign in to a service that uses OAuth', load: () => import('./connections/login.ts') },
   disable: {
     summary: 'make one refuse every use',
     load: async () => (await import('./connections/switch.ts')).disable,

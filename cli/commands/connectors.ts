@@ -2,16 +2,19 @@
 import { Command, Option } from 'commander';
 import type { ConnectorInfo } from '../../engine/connector-info.ts';
 import { didYouMean } from '../../engine/suggest.ts';
-import { createEngine } from '../../index.ts';
-import { connectorFields } from '../../schemas/generated/fields.ts';
+import { type ConnectorField, connectorFields } from '../../schemas/generated/fields.ts';
+import { withEngine } from '../engine.ts';
 import { parse } from '../parse.ts';
 import { painter } from '../print.ts';
 import { alignedTable, jsonText } from '../tables.ts';
 
 export async function command(argv: string[]): Promise<number> {
+  if (argv[0] === 'check') return (await import('./connectors/check.ts')).command(argv.slice(1));
   const program = new Command('pipe connectors')
-    .description('Lists the connectors; `pipe connectors show NAME` shows the fields of one.')
-    .argument('[action]', 'list or show', 'list')
+    .description(
+      'Lists the connectors; `pipe connectors show NAME` shows the fields of one, `pipe connectors check FILE` finds the mistakes in a manifest of your own.',
+    )
+    .argument('[action]', 'list, show or check', 'list')
     .argument('[name]', 'a connector')
     .addOption(new Option('--format <format>', 'how to print them').choices(['text', 'json']).default('text'))
     .addHelpText('after', '\nExample: pipe connectors show postgres');
@@ -19,7 +22,10 @@ export async function command(argv: string[]): Promise<number> {
   if (parsed.code !== undefined) return parsed.code;
   const [action = 'list', given] = parsed.args;
   const asJson = parsed.options.format === 'json';
-  const all = await createEngine().connectors();
+  return withEngine(async (engine) => show(await engine.connectors(), action, given, asJson));
+}
+
+function show(all: readonly ConnectorInfo[], action: string, given: string | undefined, asJson: boolean): number {
   if (action === 'list') {
     process.stdout.write(asJson ? `${jsonText(all, 2)}\n` : listText(all));
     return 0;
@@ -38,7 +44,7 @@ export async function command(argv: string[]): Promise<number> {
     process.stderr.write(`${hint}\n\`pipe connectors list\` names them.\n`);
     return 2;
   }
-  const shown = { ...found, fields: connectorFields[name] ?? [] };
+  const shown = { ...found, fields: connectorFields[name] ?? found.fields ?? [] };
   process.stdout.write(asJson ? `${jsonText(shown, 2)}\n` : showText(shown));
   return 0;
 }
@@ -60,11 +66,13 @@ function showText({
   auth,
   planned,
   fields,
-}: ConnectorInfo & { fields: (typeof connectorFields)[string] }): string {
+  file,
+}: ConnectorInfo & { fields: readonly ConnectorField[] }): string {
   const paint = painter(process.stdout);
   const lines = [`${paint('bold', name)}: ${description}`];
   if (planned) lines.push('It is part of the language, but this version cannot use it yet.');
   else lines.push(`It can ${capabilities.join(', ')}.`);
+  if (file !== undefined) lines.push(`It is described in ${file}.`);
   if (auth.length > 0) lines.push(`Authentication: ${auth.join(', ')}.`);
   lines.push('');
   const rows = fields.map((field) => [
@@ -83,7 +91,7 @@ function showText({
   return `${lines.join('\n')}\n`;
 }
 
-function exampleOf(fields: (typeof connectorFields)[string]): string {
+function exampleOf(fields: readonly ConnectorField[]): string {
   const plain = fields
     .filter(({ secret, required, examples }) => !secret && examples !== undefined && required)
     .slice(0, 3);

@@ -1,25 +1,38 @@
 // How a request is authenticated.
-import type { ConnectorContext, Credential } from '../../engine/contracts.ts';
+import type { ConnectorContext, Credential, OAuth } from '../../engine/contracts.ts';
+import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { HttpConfig } from '../../schemas/generated/types.ts';
+import type { Access } from '../shared/http/access.ts';
+import { createTokens } from '../shared/oauth.ts';
 
-export interface Access {
-  readonly kind: NonNullable<HttpConfig['auth']>;
-  /** The header that carries the credential, in lower case; undefined where none does. */
-  readonly header: string | undefined;
-  /** Puts the credential into a request that goes to an own host. What it gives tells `renew` which one that was. */
-  sign(url: URL, headers: Record<string, string>): Promise<Signed>;
-  /** Takes the key out of an address elsewhere that a redirect has put it into. */
-  strip(url: URL): undefined;
-  /** After a 401: the next request asks the store again. False where there is nothing to ask for. */
-  renew(refused: Signed): boolean;
+/** What the fields of the connection say of its tokens, with `auth: oauth2`. */
+export function oauthOf(config: Omit<HttpConfig, 'connector'>): OAuth | undefined {
+  if (config.auth !== 'oauth2') return undefined;
+  const { token_url: tokenUrl, authorize_url: authorizeUrl, client_id: clientId, scopes = [] } = config;
+  if (tokenUrl === undefined) {
+    const hint = '; give `token_url`, where tokens are fetched';
+    throw failure('OPTION_UNSUPPORTED', { what: '`auth: oauth2`', where: 'a connection without it', hint });
+  }
+  return {
+    flow: authorizeUrl === undefined ? 'client_credentials' : 'authorization_code',
+    clientId,
+    tokenUrl,
+    authorizeUrl,
+    deviceUrl: config.device_url,
+    scopes,
+    scopeSeparator: ' ',
+    pkce: true,
+    clientAuth: 'basic',
+    authorizeParams: {},
+    timeoutMs: config.read_timeout === undefined ? undefined : durationMs(config.read_timeout),
+  };
 }
-
-type Signed = { credential: Promise<Credential> } | undefined;
 
 export function createAccess(config: Omit<HttpConfig, 'connector'>, context: ConnectorContext): Access {
   const kind = config.auth ?? 'none';
-  if (kind === 'oauth2') throw failure('OPERATION_PENDING', { what: '`auth: oauth2`' });
+  const oauth = oauthOf(config);
+  const tokens = oauth && createTokens(oauth, context);
   const keyName = config.api_key_name ?? 'X-API-Key';
   const inQuery = kind === 'api_key' && config.api_key_in === 'query';
   let credential: Promise<Credential> | undefined;
@@ -43,8 +56,13 @@ export function createAccess(config: Omit<HttpConfig, 'connector'>, context: Con
     kind,
     header: kind === 'none' || inQuery ? undefined : kind === 'api_key' ? keyName.toLowerCase() : 'authorization',
 
-    async sign(url, headers) {
+    async sign(url, headers, o) {
       if (kind === 'none') return undefined;
+      if (tokens !== undefined) {
+        const token = await tokens.token(o);
+        headers.authorization = `Bearer ${token}`;
+        return { token };
+      }
       credential ??= context.credential();
       const signed = { credential };
       const fields = await credential.catch((error: unknown) => {
@@ -72,7 +90,8 @@ export function createAccess(config: Omit<HttpConfig, 'connector'>, context: Con
 
     renew(refused) {
       if (refused === undefined) return false;
-      if (credential === refused.credential) credential = undefined;
+      if ('token' in refused) tokens?.refused(refused.token);
+      else if (credential === refused.credential) credential = undefined;
       return true;
     },
   };

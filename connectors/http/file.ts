@@ -1,10 +1,10 @@
 // What a GET gives, as a file.
-
-import { compressionOf, decompress } from '../../engine/compression.ts';
+import { compressionOf } from '../../engine/compression.ts';
 import type { CallOptions, ConnectorContext, FileItem, Range } from '../../engine/contracts.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
-import { wholeBody } from './body.ts';
-import type { Answer, Client } from './client.ts';
+import { wholeBody } from '../shared/http/body.ts';
+import type { Answer, Client } from '../shared/http/client.ts';
+import { decoded } from '../shared/http/decoded.ts';
 
 /** Asks for the file; its bytes come from this answer when they are wanted at once, and from another when again or in part. */
 export async function fetchFile(
@@ -55,33 +55,6 @@ export function sizeOf({ headers }: Answer): { size?: number } {
 export function modifiedOf({ headers }: Answer): { modified?: string } {
   const time = Date.parse(headers['last-modified'] ?? '');
   return Number.isNaN(time) ? {} : { modified: new Date(time).toISOString() };
-}
-
-/** The bytes without their content encoding. A reader that stops early also ends a request that is still being waited for. */
-export function decoded(
-  bytes: (o: CallOptions) => AsyncGenerator<Uint8Array>,
-  encoded: ReturnType<typeof compressionOf>,
-  path: string,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  if (encoded.length === 0) return bytes({ signal });
-  const stopped = new AbortController();
-  const inner = AbortSignal.any([signal, stopped.signal]);
-  const plain = decompress(bytes({ signal: inner }), encoded, { path, signal })[Symbol.asyncIterator]();
-  const generator: AsyncGenerator<Uint8Array> = {
-    next: () => plain.next(),
-    async return() {
-      stopped.abort();
-      await plain.return?.();
-      return { done: true, value: undefined };
-    },
-    throw: (error) => Promise.reject(error),
-    [Symbol.asyncIterator]: () => generator,
-    [Symbol.asyncDispose]: async () => {
-      await generator.return(undefined);
-    },
-  };
-  return generator;
 }
 
 /** What Content-Disposition calls it (RFC 6266), else the last part of the address, without folders. */

@@ -1,8 +1,8 @@
 // Sends one file as the body of a request, whose last bytes go out only when the whole run may commit.
 import type { ConnectorContext, FileItem, FileStream, WriteOptions, WriteReport } from '../../engine/contracts.ts';
 import { failure } from '../../engine/errors.ts';
-import { shownUrl } from './address.ts';
-import { type Answer, beginning, type Client } from './client.ts';
+import { shownUrl } from '../shared/http/address.ts';
+import { type Answer, beginning, type Client } from '../shared/http/client.ts';
 
 /** A body up to this size is held and sent with its length, and may be sent again. */
 const heldBytes = 1024 * 1024;

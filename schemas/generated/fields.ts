@@ -19,6 +19,110 @@ export interface ConnectorField {
 
 /** In the order in which to ask for them. */
 export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>> = {
+  airtable: [
+    {
+      "name": "auth",
+      "title": "Authentication",
+      "description": "How to sign in: `bearer` (Personal access token), `oauth2` (Sign in with Airtable).",
+      "type": "`bearer`, `oauth2`",
+      "default": "bearer",
+      "examples": [
+        "oauth2"
+      ],
+      "choices": [
+        "bearer",
+        "oauth2"
+      ]
+    },
+    {
+      "name": "token",
+      "title": "Personal access token",
+      "description": "Made at airtable.com/create/tokens.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.TOKEN}"
+      ]
+    },
+    {
+      "name": "client_id",
+      "title": "Client id",
+      "description": "The id of your application at the service, for `oauth2`.",
+      "type": "text",
+      "examples": [
+        "8a1fb2"
+      ]
+    },
+    {
+      "name": "client_secret",
+      "title": "Client secret",
+      "description": "The secret of your application, for `oauth2`.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.CLIENT_SECRET}"
+      ]
+    },
+    {
+      "name": "access_token",
+      "title": "Access token",
+      "description": "A token that gives access, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.ACCESS_TOKEN}"
+      ]
+    },
+    {
+      "name": "refresh_token",
+      "title": "Refresh token",
+      "description": "What new access tokens are fetched with, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.REFRESH_TOKEN}"
+      ]
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://api.airtable.com/v0/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
+      ]
+    }
+  ],
   dropbox: [
     {
       "name": "root",
@@ -108,6 +212,262 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
       "pattern": "^https?://"
     }
   ],
+  github: [
+    {
+      "name": "auth",
+      "title": "Authentication",
+      "description": "How to sign in: `bearer` (Personal access token), `oauth2` (Sign in with GitHub).",
+      "type": "`bearer`, `oauth2`",
+      "default": "bearer",
+      "examples": [
+        "oauth2"
+      ],
+      "choices": [
+        "bearer",
+        "oauth2"
+      ]
+    },
+    {
+      "name": "token",
+      "title": "Token",
+      "description": "A personal access token, made under Settings, Developer settings.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.TOKEN}"
+      ]
+    },
+    {
+      "name": "client_id",
+      "title": "Client id",
+      "description": "The id of your application at the service, for `oauth2`.",
+      "type": "text",
+      "examples": [
+        "8a1fb2"
+      ]
+    },
+    {
+      "name": "client_secret",
+      "title": "Client secret",
+      "description": "The secret of your application, for `oauth2`.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.CLIENT_SECRET}"
+      ]
+    },
+    {
+      "name": "access_token",
+      "title": "Access token",
+      "description": "A token that gives access, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.ACCESS_TOKEN}"
+      ]
+    },
+    {
+      "name": "refresh_token",
+      "title": "Refresh token",
+      "description": "What new access tokens are fetched with, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.REFRESH_TOKEN}"
+      ]
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://api.github.com/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
+      ]
+    }
+  ],
+  'google-sheets': [
+    {
+      "name": "client_id",
+      "title": "Client id",
+      "description": "The id of your application at the service, for `oauth2`.",
+      "type": "text",
+      "examples": [
+        "8a1fb2"
+      ]
+    },
+    {
+      "name": "client_secret",
+      "title": "Client secret",
+      "description": "The secret of your application, for `oauth2`.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.CLIENT_SECRET}"
+      ]
+    },
+    {
+      "name": "access_token",
+      "title": "Access token",
+      "description": "A token that gives access, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.ACCESS_TOKEN}"
+      ]
+    },
+    {
+      "name": "refresh_token",
+      "title": "Refresh token",
+      "description": "What new access tokens are fetched with, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.REFRESH_TOKEN}"
+      ]
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://sheets.googleapis.com/v4/spreadsheets/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
+      ]
+    }
+  ],
+  gorgias: [
+    {
+      "name": "domain",
+      "title": "Domain",
+      "description": "The first part of `example.gorgias.com`.",
+      "type": "text",
+      "required": true,
+      "examples": [
+        "example"
+      ],
+      "pattern": "^[a-z0-9][a-z0-9-]*$"
+    },
+    {
+      "name": "email",
+      "title": "E-mail",
+      "description": "The address of the user that the key belongs to.",
+      "type": "text",
+      "required": true,
+      "examples": [
+        "ada@example.com"
+      ]
+    },
+    {
+      "name": "api_key",
+      "title": "API key",
+      "description": "Under Settings, REST API.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.API_KEY}"
+      ]
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://example.gorgias.com/api/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
+      ]
+    }
+  ],
   http: [
     {
       "name": "base_url",
@@ -158,7 +518,7 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
     {
       "name": "token",
       "title": "Token",
-      "description": "The token, for `bearer`, `api_key` and a ready token of `oauth2`.",
+      "description": "The token, for `bearer` and `api_key`.",
       "type": "text",
       "secret": true,
       "examples": [
@@ -211,11 +571,21 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
     {
       "name": "refresh_token",
       "title": "Refresh token",
-      "description": "What new tokens are fetched with, for `oauth2`.",
+      "description": "What new tokens are fetched with, for `oauth2`. Signing in puts it here.",
       "type": "text",
       "secret": true,
       "examples": [
         "${env.REFRESH_TOKEN}"
+      ]
+    },
+    {
+      "name": "access_token",
+      "title": "Access token",
+      "description": "A token that gives access, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.ACCESS_TOKEN}"
       ]
     },
     {
@@ -235,6 +605,16 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
       "type": "text",
       "examples": [
         "https://auth.example.com/token"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "device_url",
+      "title": "Device URL",
+      "description": "Where a code for another device is fetched, for `oauth2`.",
+      "type": "text",
+      "examples": [
+        "https://auth.example.com/device"
       ],
       "pattern": "^https?://"
     },
@@ -354,6 +734,162 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
         "30s"
       ],
       "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
+      ]
+    }
+  ],
+  hubspot: [
+    {
+      "name": "auth",
+      "title": "Authentication",
+      "description": "How to sign in: `bearer` (Private app), `oauth2` (Sign in with HubSpot).",
+      "type": "`bearer`, `oauth2`",
+      "default": "bearer",
+      "examples": [
+        "oauth2"
+      ],
+      "choices": [
+        "bearer",
+        "oauth2"
+      ]
+    },
+    {
+      "name": "token",
+      "title": "Access token",
+      "description": "Of a private app, under Settings, Integrations, Private apps.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.TOKEN}"
+      ]
+    },
+    {
+      "name": "client_id",
+      "title": "Client id",
+      "description": "The id of your application at the service, for `oauth2`.",
+      "type": "text",
+      "examples": [
+        "8a1fb2"
+      ]
+    },
+    {
+      "name": "client_secret",
+      "title": "Client secret",
+      "description": "The secret of your application, for `oauth2`.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.CLIENT_SECRET}"
+      ]
+    },
+    {
+      "name": "access_token",
+      "title": "Access token",
+      "description": "A token that gives access, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.ACCESS_TOKEN}"
+      ]
+    },
+    {
+      "name": "refresh_token",
+      "title": "Refresh token",
+      "description": "What new access tokens are fetched with, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.REFRESH_TOKEN}"
+      ]
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://api.hubapi.com/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
+      ]
+    }
+  ],
+  klaviyo: [
+    {
+      "name": "api_key",
+      "title": "Private API key",
+      "description": "Under Settings, API keys.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.API_KEY}"
+      ],
+      "pattern": "^pk_"
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://a.klaviyo.com/api/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
     },
     {
       "name": "read_timeout",
@@ -548,14 +1084,34 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
       ]
     },
     {
+      "name": "ssh_passphrase",
+      "title": "SSH passphrase",
+      "description": "The passphrase of the private key of the SSH tunnel.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.SSH_PASSPHRASE}"
+      ]
+    },
+    {
       "name": "ssh_known_hosts",
       "title": "SSH known hosts",
-      "description": "The file with the keys of known hosts.",
+      "description": "The file with the keys of known hosts. A host that is not in it is refused.",
       "type": "text",
       "default": "~/.ssh/known_hosts",
       "examples": [
         "known_hosts"
       ]
+    },
+    {
+      "name": "ssh_host_key",
+      "title": "SSH host key",
+      "description": "The fingerprint of the key of the SSH host, instead of the file.",
+      "type": "text",
+      "examples": [
+        "SHA256:uNiVztksCsDhcc0u9e8BrWmVZyE8ssBzjcTkCI0aH0M"
+      ],
+      "pattern": "^SHA256:"
     },
     {
       "name": "local_infile",
@@ -632,6 +1188,110 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
       "default": "pipewright",
       "examples": [
         "nightly-export"
+      ]
+    }
+  ],
+  notion: [
+    {
+      "name": "auth",
+      "title": "Authentication",
+      "description": "How to sign in: `bearer` (Internal integration), `oauth2` (Sign in with Notion).",
+      "type": "`bearer`, `oauth2`",
+      "default": "bearer",
+      "examples": [
+        "oauth2"
+      ],
+      "choices": [
+        "bearer",
+        "oauth2"
+      ]
+    },
+    {
+      "name": "token",
+      "title": "Integration token",
+      "description": "Of an internal integration, at notion.so/my-integrations.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.TOKEN}"
+      ]
+    },
+    {
+      "name": "client_id",
+      "title": "Client id",
+      "description": "The id of your application at the service, for `oauth2`.",
+      "type": "text",
+      "examples": [
+        "8a1fb2"
+      ]
+    },
+    {
+      "name": "client_secret",
+      "title": "Client secret",
+      "description": "The secret of your application, for `oauth2`.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.CLIENT_SECRET}"
+      ]
+    },
+    {
+      "name": "access_token",
+      "title": "Access token",
+      "description": "A token that gives access, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.ACCESS_TOKEN}"
+      ]
+    },
+    {
+      "name": "refresh_token",
+      "title": "Refresh token",
+      "description": "What new access tokens are fetched with, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.REFRESH_TOKEN}"
+      ]
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://api.notion.com/v1/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
       ]
     }
   ],
@@ -797,14 +1457,34 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
       ]
     },
     {
+      "name": "ssh_passphrase",
+      "title": "SSH passphrase",
+      "description": "The passphrase of the private key of the SSH tunnel.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.SSH_PASSPHRASE}"
+      ]
+    },
+    {
       "name": "ssh_known_hosts",
       "title": "SSH known hosts",
-      "description": "The file with the keys of known hosts.",
+      "description": "The file with the keys of known hosts. A host that is not in it is refused.",
       "type": "text",
       "default": "~/.ssh/known_hosts",
       "examples": [
         "known_hosts"
       ]
+    },
+    {
+      "name": "ssh_host_key",
+      "title": "SSH host key",
+      "description": "The fingerprint of the key of the SSH host, instead of the file.",
+      "type": "text",
+      "examples": [
+        "SHA256:uNiVztksCsDhcc0u9e8BrWmVZyE8ssBzjcTkCI0aH0M"
+      ],
+      "pattern": "^SHA256:"
     },
     {
       "name": "pool_size",
@@ -855,6 +1535,16 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
       "type": "duration",
       "examples": [
         "30s"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "idle_transaction_timeout",
+      "title": "Idle transaction timeout",
+      "description": "A transaction in which nothing happens for longer is ended by the server. Left out, as the server has it.",
+      "type": "duration",
+      "examples": [
+        "10m"
       ],
       "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
     },
@@ -1028,9 +1718,8 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
     {
       "name": "checksums",
       "title": "Checksums",
-      "description": "When checksums go with requests; some stores want `when_required`.",
+      "description": "When checksums go with requests. Left out, `when_supported` for Amazon and `when_required` with an `endpoint`.",
       "type": "`when_supported`, `when_required`",
-      "default": "when_supported",
       "examples": [
         "when_required"
       ],
@@ -1067,6 +1756,80 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
       "default": 4,
       "examples": [
         16
+      ]
+    },
+    {
+      "name": "connect_timeout",
+      "title": "Connect timeout",
+      "description": "How long making the connection may take.",
+      "type": "duration",
+      "default": "10s",
+      "examples": [
+        "30s"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the store may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    }
+  ],
+  sendgrid: [
+    {
+      "name": "api_key",
+      "title": "API key",
+      "description": "Under Settings, API Keys.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.API_KEY}"
+      ],
+      "pattern": "^SG\\."
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://api.sendgrid.com/v3/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
       ]
     }
   ],
@@ -1182,6 +1945,184 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
       "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
     }
   ],
+  shopify: [
+    {
+      "name": "shop",
+      "title": "Shop",
+      "description": "The first part of `example.myshopify.com`.",
+      "type": "text",
+      "required": true,
+      "examples": [
+        "example"
+      ],
+      "pattern": "^[a-z0-9][a-z0-9-]*$"
+    },
+    {
+      "name": "access_token",
+      "title": "Access token",
+      "description": "The Admin API access token of a custom app.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.ACCESS_TOKEN}"
+      ]
+    },
+    {
+      "name": "api_version",
+      "title": "API version",
+      "description": "API version.",
+      "type": "text",
+      "default": "2025-10",
+      "examples": [
+        "2025-10"
+      ],
+      "pattern": "^[0-9]{4}-[0-9]{2}$"
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://example.myshopify.com/admin/api/example/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
+      ]
+    }
+  ],
+  slack: [
+    {
+      "name": "auth",
+      "title": "Authentication",
+      "description": "How to sign in: `bearer` (Bot token), `oauth2` (Sign in with Slack).",
+      "type": "`bearer`, `oauth2`",
+      "default": "bearer",
+      "examples": [
+        "oauth2"
+      ],
+      "choices": [
+        "bearer",
+        "oauth2"
+      ]
+    },
+    {
+      "name": "token",
+      "title": "Bot token",
+      "description": "Under OAuth & Permissions of your app.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.TOKEN}"
+      ],
+      "pattern": "^xox[a-z]-"
+    },
+    {
+      "name": "client_id",
+      "title": "Client id",
+      "description": "The id of your application at the service, for `oauth2`.",
+      "type": "text",
+      "examples": [
+        "8a1fb2"
+      ]
+    },
+    {
+      "name": "client_secret",
+      "title": "Client secret",
+      "description": "The secret of your application, for `oauth2`.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.CLIENT_SECRET}"
+      ]
+    },
+    {
+      "name": "access_token",
+      "title": "Access token",
+      "description": "A token that gives access, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.ACCESS_TOKEN}"
+      ]
+    },
+    {
+      "name": "refresh_token",
+      "title": "Refresh token",
+      "description": "What new access tokens are fetched with, for `oauth2`. Signing in puts it here.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.REFRESH_TOKEN}"
+      ]
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://slack.com/api/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
+      ]
+    }
+  ],
   smtp: [
     {
       "name": "host",
@@ -1270,7 +2211,7 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
     {
       "name": "file",
       "title": "File",
-      "description": "The database file, relative to the file that names it. `:memory:` for one that lives as long as the run.",
+      "description": "The database file, relative to the file that names it.",
       "type": "text",
       "required": true,
       "examples": [
@@ -1300,13 +2241,127 @@ export const connectorFields: Readonly<Record<string, readonly ConnectorField[]>
     {
       "name": "lock_timeout",
       "title": "Lock timeout",
-      "description": "How long to wait for another process that is writing.",
+      "description": "How long to wait for others who have the file locked.",
       "type": "duration",
       "default": "30s",
       "examples": [
         "5m"
       ],
       "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    }
+  ],
+  stripe: [
+    {
+      "name": "secret_key",
+      "title": "Secret key",
+      "description": "A secret or restricted key, under Developers, API keys.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.SECRET_KEY}"
+      ],
+      "pattern": "^(sk|rk)_(test|live)_"
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://api.stripe.com/v1/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
+      ]
+    }
+  ],
+  twilio: [
+    {
+      "name": "account_sid",
+      "title": "Account SID",
+      "description": "On the first page of the console.",
+      "type": "text",
+      "required": true,
+      "examples": [
+        "AC00000000000000000000000000000000"
+      ],
+      "pattern": "^AC[0-9a-fA-F]{32}$"
+    },
+    {
+      "name": "auth_token",
+      "title": "Auth token",
+      "description": "On the first page of the console, below the SID.",
+      "type": "text",
+      "secret": true,
+      "examples": [
+        "${env.AUTH_TOKEN}"
+      ]
+    },
+    {
+      "name": "base_url",
+      "title": "Base URL",
+      "description": "Another address of the service: a region, a proxy, a server for tests.",
+      "type": "text",
+      "examples": [
+        "https://api.twilio.com/2010-04-01/Accounts/example/"
+      ],
+      "pattern": "^https?://"
+    },
+    {
+      "name": "concurrency",
+      "title": "Concurrency",
+      "description": "How many requests may be under way at once. Left out, what the service allows, or 4.",
+      "type": "whole number",
+      "examples": [
+        2
+      ]
+    },
+    {
+      "name": "read_timeout",
+      "title": "Read timeout",
+      "description": "How long the server may be silent, before its answer and within it.",
+      "type": "duration",
+      "default": "60s",
+      "examples": [
+        "5m"
+      ],
+      "pattern": "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"
+    },
+    {
+      "name": "ca",
+      "title": "Certificate authority",
+      "description": "A PEM file with the certificate authorities to trust instead of those of the system.",
+      "type": "text",
+      "examples": [
+        "certs/ca.pem"
+      ]
     }
   ],
 };

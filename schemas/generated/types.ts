@@ -633,6 +633,12 @@ export interface ManifestWrite {
    */
   body?: unknown;
   /**
+   * How the body is sent.
+   *
+   * Default: `"json"`
+   */
+  encoding?: 'json' | 'form';
+  /**
    * How many records go into one request.
    *
    * Default: `1`
@@ -1986,15 +1992,15 @@ export interface ReadTask extends TaskFields {
          */
         columns: ColumnNames;
         /**
-         * Where the first run begins. Left out, at the beginning.
+         * What the first run begins after; with several columns, a value for each. Left out, it begins at the beginning.
          */
         start?: unknown;
         /**
-         * How far before the last value to begin, for rows that arrive late. Needs an upsert at the target.
+         * How far before the last value to begin, for rows that arrive late: a time, or a number for a column of numbers. Needs an upsert at the target.
          */
-        lookback?: Duration;
+        lookback?: Duration | number;
         /**
-         * The name under which the position is kept. Left out, the pipe and the task.
+         * The name under which the position of this pipe is kept. Left out, the id of the task. With params in the path, it must have them too.
          */
         name?: string;
       };
@@ -2385,6 +2391,57 @@ export interface WriteTask extends TaskFields {
 }
 
 /**
+ * Records, tables and bases of Airtable.
+ */
+export interface AirtableConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'airtable';
+  /**
+   * How to sign in: `bearer` (Personal access token), `oauth2` (Sign in with Airtable).
+   *
+   * Default: `"bearer"`
+   */
+  auth?: 'bearer' | 'oauth2';
+  /**
+   * Made at airtable.com/create/tokens.
+   */
+  token?: string;
+  /**
+   * The id of your application at the service, for `oauth2`.
+   */
+  client_id?: string;
+  /**
+   * The secret of your application, for `oauth2`.
+   */
+  client_secret?: string;
+  /**
+   * A token that gives access, for `oauth2`. Signing in puts it here.
+   */
+  access_token?: string;
+  /**
+   * What new access tokens are fetched with, for `oauth2`. Signing in puts it here.
+   */
+  refresh_token?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
+}
+
+/**
  * Files in a Dropbox.
  */
 export interface DropboxConfig extends Omit<ConnectionFields, 'connector'> {
@@ -2432,6 +2489,135 @@ export interface DropboxConfig extends Omit<ConnectionFields, 'connector'> {
 }
 
 /**
+ * Repositories, issues, pull requests, commits, comments and releases.
+ */
+export interface GithubConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'github';
+  /**
+   * How to sign in: `bearer` (Personal access token), `oauth2` (Sign in with GitHub).
+   *
+   * Default: `"bearer"`
+   */
+  auth?: 'bearer' | 'oauth2';
+  /**
+   * A personal access token, made under Settings, Developer settings.
+   */
+  token?: string;
+  /**
+   * The id of your application at the service, for `oauth2`.
+   */
+  client_id?: string;
+  /**
+   * The secret of your application, for `oauth2`.
+   */
+  client_secret?: string;
+  /**
+   * A token that gives access, for `oauth2`. Signing in puts it here.
+   */
+  access_token?: string;
+  /**
+   * What new access tokens are fetched with, for `oauth2`. Signing in puts it here.
+   */
+  refresh_token?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
+}
+
+/**
+ * The cells of Google spreadsheets, the first row as the names of the columns.
+ */
+export interface GoogleSheetsConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'google-sheets';
+  /**
+   * The id of your application at the service, for `oauth2`.
+   */
+  client_id?: string;
+  /**
+   * The secret of your application, for `oauth2`.
+   */
+  client_secret?: string;
+  /**
+   * A token that gives access, for `oauth2`. Signing in puts it here.
+   */
+  access_token?: string;
+  /**
+   * What new access tokens are fetched with, for `oauth2`. Signing in puts it here.
+   */
+  refresh_token?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
+}
+
+/**
+ * Tickets, messages, customers and users of a Gorgias helpdesk.
+ */
+export interface GorgiasConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'gorgias';
+  /**
+   * The first part of `example.gorgias.com`.
+   */
+  domain: string;
+  /**
+   * The address of the user that the key belongs to.
+   */
+  email: string;
+  /**
+   * Under Settings, REST API.
+   */
+  api_key?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
+}
+
+/**
  * Any HTTP API or web server: a base URL, a way to authenticate, and what every request carries.
  */
 export interface HttpConfig extends Omit<ConnectionFields, 'connector'> {
@@ -2455,7 +2641,7 @@ export interface HttpConfig extends Omit<ConnectionFields, 'connector'> {
    */
   password?: string;
   /**
-   * The token, for `bearer`, `api_key` and a ready token of `oauth2`.
+   * The token, for `bearer` and `api_key`.
    */
   token?: string;
   /**
@@ -2479,9 +2665,13 @@ export interface HttpConfig extends Omit<ConnectionFields, 'connector'> {
    */
   client_secret?: string;
   /**
-   * What new tokens are fetched with, for `oauth2`.
+   * What new tokens are fetched with, for `oauth2`. Signing in puts it here.
    */
   refresh_token?: string;
+  /**
+   * A token that gives access, for `oauth2`. Signing in puts it here.
+   */
+  access_token?: string;
   /**
    * Where a person allows the access, for `oauth2`. Left out, the application itself is authenticated (client credentials).
    */
@@ -2490,6 +2680,10 @@ export interface HttpConfig extends Omit<ConnectionFields, 'connector'> {
    * Where tokens are fetched, for `oauth2`.
    */
   token_url?: string;
+  /**
+   * Where a code for another device is fetched, for `oauth2`.
+   */
+  device_url?: string;
   /**
    * What access is asked for, for `oauth2`.
    */
@@ -2551,6 +2745,86 @@ export interface HttpConfig extends Omit<ConnectionFields, 'connector'> {
    * Default: `"10s"`
    */
   connect_timeout?: Duration;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
+}
+
+/**
+ * Contacts, companies, deals, tickets and owners of a HubSpot account.
+ */
+export interface HubspotConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'hubspot';
+  /**
+   * How to sign in: `bearer` (Private app), `oauth2` (Sign in with HubSpot).
+   *
+   * Default: `"bearer"`
+   */
+  auth?: 'bearer' | 'oauth2';
+  /**
+   * Of a private app, under Settings, Integrations, Private apps.
+   */
+  token?: string;
+  /**
+   * The id of your application at the service, for `oauth2`.
+   */
+  client_id?: string;
+  /**
+   * The secret of your application, for `oauth2`.
+   */
+  client_secret?: string;
+  /**
+   * A token that gives access, for `oauth2`. Signing in puts it here.
+   */
+  access_token?: string;
+  /**
+   * What new access tokens are fetched with, for `oauth2`. Signing in puts it here.
+   */
+  refresh_token?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
+}
+
+/**
+ * Profiles, events, lists, segments and metrics of a Klaviyo account.
+ */
+export interface KlaviyoConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'klaviyo';
+  /**
+   * Under Settings, API keys.
+   */
+  api_key?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
   /**
    * How long the server may be silent, before its answer and within it.
    *
@@ -2650,11 +2924,19 @@ export interface MysqlConfig extends Omit<ConnectionFields, 'connector'> {
    */
   ssh_private_key?: string;
   /**
-   * The file with the keys of known hosts.
+   * The passphrase of the private key of the SSH tunnel.
+   */
+  ssh_passphrase?: string;
+  /**
+   * The file with the keys of known hosts. A host that is not in it is refused.
    *
    * Default: `"~/.ssh/known_hosts"`
    */
   ssh_known_hosts?: string;
+  /**
+   * The fingerprint of the key of the SSH host, instead of the file.
+   */
+  ssh_host_key?: string;
   /**
    * Whether rows are loaded with LOAD DATA LOCAL. `auto` tries, and falls back to INSERT with a warning where the server forbids it.
    *
@@ -2693,6 +2975,57 @@ export interface MysqlConfig extends Omit<ConnectionFields, 'connector'> {
    * Default: `"pipewright"`
    */
   application_name?: string;
+}
+
+/**
+ * Pages of databases, users and blocks of a Notion workspace.
+ */
+export interface NotionConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'notion';
+  /**
+   * How to sign in: `bearer` (Internal integration), `oauth2` (Sign in with Notion).
+   *
+   * Default: `"bearer"`
+   */
+  auth?: 'bearer' | 'oauth2';
+  /**
+   * Of an internal integration, at notion.so/my-integrations.
+   */
+  token?: string;
+  /**
+   * The id of your application at the service, for `oauth2`.
+   */
+  client_id?: string;
+  /**
+   * The secret of your application, for `oauth2`.
+   */
+  client_secret?: string;
+  /**
+   * A token that gives access, for `oauth2`. Signing in puts it here.
+   */
+  access_token?: string;
+  /**
+   * What new access tokens are fetched with, for `oauth2`. Signing in puts it here.
+   */
+  refresh_token?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
 }
 
 /**
@@ -2773,11 +3106,19 @@ export interface PostgresConfig extends Omit<ConnectionFields, 'connector'> {
    */
   ssh_private_key?: string;
   /**
-   * The file with the keys of known hosts.
+   * The passphrase of the private key of the SSH tunnel.
+   */
+  ssh_passphrase?: string;
+  /**
+   * The file with the keys of known hosts. A host that is not in it is refused.
    *
    * Default: `"~/.ssh/known_hosts"`
    */
   ssh_known_hosts?: string;
+  /**
+   * The fingerprint of the key of the SSH host, instead of the file.
+   */
+  ssh_host_key?: string;
   /**
    * How many sessions may be open at once.
    *
@@ -2804,6 +3145,10 @@ export interface PostgresConfig extends Omit<ConnectionFields, 'connector'> {
    * A statement that waits longer for a lock is ended. Left out, as the server has it.
    */
   lock_timeout?: Duration;
+  /**
+   * A transaction in which nothing happens for longer is ended by the server. Left out, as the server has it.
+   */
+  idle_transaction_timeout?: Duration;
   /**
    * What the server shows for the sessions.
    *
@@ -2884,9 +3229,7 @@ export interface S3Config extends Omit<ConnectionFields, 'connector'> {
    */
   storage_class?: string;
   /**
-   * When checksums go with requests; some stores want `when_required`.
-   *
-   * Default: `"when_supported"`
+   * When checksums go with requests. Left out, `when_supported` for Amazon and `when_required` with an `endpoint`.
    */
   checksums?: 'when_supported' | 'when_required';
   /**
@@ -2907,6 +3250,47 @@ export interface S3Config extends Omit<ConnectionFields, 'connector'> {
    * Default: `4`
    */
   concurrency?: number;
+  /**
+   * How long making the connection may take.
+   *
+   * Default: `"10s"`
+   */
+  connect_timeout?: Duration;
+  /**
+   * How long the store may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+}
+
+/**
+ * Contacts, lists, templates and suppressed addresses of a SendGrid account.
+ */
+export interface SendgridConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'sendgrid';
+  /**
+   * Under Settings, API Keys.
+   */
+  api_key?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
 }
 
 /**
@@ -2969,6 +3353,96 @@ export interface SftpConfig extends Omit<ConnectionFields, 'connector'> {
 }
 
 /**
+ * Orders, products, customers and more of a Shopify shop.
+ */
+export interface ShopifyConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'shopify';
+  /**
+   * The first part of `example.myshopify.com`.
+   */
+  shop: string;
+  /**
+   * The Admin API access token of a custom app.
+   */
+  access_token?: string;
+  /**
+   * API version.
+   *
+   * Default: `"2025-10"`
+   */
+  api_version?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
+}
+
+/**
+ * Channels, users and messages of a Slack workspace.
+ */
+export interface SlackConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'slack';
+  /**
+   * How to sign in: `bearer` (Bot token), `oauth2` (Sign in with Slack).
+   *
+   * Default: `"bearer"`
+   */
+  auth?: 'bearer' | 'oauth2';
+  /**
+   * Under OAuth & Permissions of your app.
+   */
+  token?: string;
+  /**
+   * The id of your application at the service, for `oauth2`.
+   */
+  client_id?: string;
+  /**
+   * The secret of your application, for `oauth2`.
+   */
+  client_secret?: string;
+  /**
+   * A token that gives access, for `oauth2`. Signing in puts it here.
+   */
+  access_token?: string;
+  /**
+   * What new access tokens are fetched with, for `oauth2`. Signing in puts it here.
+   */
+  refresh_token?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
+}
+
+/**
  * A mail server that sends e-mail.
  */
 export interface SmtpConfig extends Omit<ConnectionFields, 'connector'> {
@@ -3017,7 +3491,7 @@ export interface SmtpConfig extends Omit<ConnectionFields, 'connector'> {
 export interface SqliteConfig extends Omit<ConnectionFields, 'connector'> {
   connector: 'sqlite';
   /**
-   * The database file, relative to the file that names it. `:memory:` for one that lives as long as the run.
+   * The database file, relative to the file that names it.
    */
   file: string;
   /**
@@ -3033,11 +3507,73 @@ export interface SqliteConfig extends Omit<ConnectionFields, 'connector'> {
    */
   read_only?: boolean;
   /**
-   * How long to wait for another process that is writing.
+   * How long to wait for others who have the file locked.
    *
    * Default: `"30s"`
    */
   lock_timeout?: Duration;
+}
+
+/**
+ * Customers, charges, invoices, subscriptions and what else a Stripe account holds.
+ */
+export interface StripeConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'stripe';
+  /**
+   * A secret or restricted key, under Developers, API keys.
+   */
+  secret_key?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
+}
+
+/**
+ * Calls, messages, recordings, phone numbers and usage of a Twilio account.
+ */
+export interface TwilioConfig extends Omit<ConnectionFields, 'connector'> {
+  connector: 'twilio';
+  /**
+   * On the first page of the console.
+   */
+  account_sid: string;
+  /**
+   * On the first page of the console, below the SID.
+   */
+  auth_token?: string;
+  /**
+   * Another address of the service: a region, a proxy, a server for tests.
+   */
+  base_url?: string;
+  /**
+   * How many requests may be under way at once. Left out, what the service allows, or 4.
+   */
+  concurrency?: number;
+  /**
+   * How long the server may be silent, before its answer and within it.
+   *
+   * Default: `"60s"`
+   */
+  read_timeout?: Duration;
+  /**
+   * A PEM file with the certificate authorities to trust instead of those of the system.
+   */
+  ca?: string;
 }
 
 /**
@@ -3467,15 +4003,27 @@ export type FormatName =
 
 /** A connector that comes with the package. */
 export type ConnectorName =
+  | 'airtable'
   | 'dropbox'
+  | 'github'
+  | 'google-sheets'
+  | 'gorgias'
   | 'http'
+  | 'hubspot'
+  | 'klaviyo'
   | 'local'
   | 'mysql'
+  | 'notion'
   | 'postgres'
   | 's3'
+  | 'sendgrid'
   | 'sftp'
+  | 'shopify'
+  | 'slack'
   | 'smtp'
-  | 'sqlite';
+  | 'sqlite'
+  | 'stripe'
+  | 'twilio';
 
 /** A connection of a connector that is declared by a manifest. */
 export interface ManifestConnection extends ConnectionFields {
@@ -3484,14 +4032,26 @@ export interface ManifestConnection extends ConnectionFields {
 
 /** A connection as it stands in a definition. */
 export type ConnectionDefinition =
+  | AirtableConfig
   | DropboxConfig
+  | GithubConfig
+  | GoogleSheetsConfig
+  | GorgiasConfig
   | HttpConfig
+  | HubspotConfig
+  | KlaviyoConfig
   | LocalConfig
   | MysqlConfig
+  | NotionConfig
   | PostgresConfig
   | S3Config
+  | SendgridConfig
   | SftpConfig
+  | ShopifyConfig
+  | SlackConfig
   | SmtpConfig
   | SqliteConfig
+  | StripeConfig
+  | TwilioConfig
   | ManifestConnection;
 

@@ -1,5 +1,5 @@
 // The language as data for the run time: names, keys and what each field is, without titles and examples.
-import { type Kind, type Language, type Schema, sharedFile, target } from './schemas.ts';
+import { type Kind, keyText, type Language, type Schema, sharedFile, target } from './schemas.ts';
 
 interface FieldInfo {
   [mark: string]: unknown;
@@ -31,6 +31,9 @@ export function languageModule(language: Language): string {
       const own = Object.fromEntries(
         Object.entries(fields).filter(([pointer]) => !same(common.fields[pointer], fields[pointer])),
       );
+      // A field of the same name that is marked as nothing is not what all of its kind have.
+      if (name === 'tasks')
+        for (const pointer of Object.keys(common.fields)) if (!(pointer in fields)) own[pointer] = {};
       const ownKeys = Object.fromEntries(
         Object.entries(keys).filter(([pointer]) => pointer === '' || !(pointer in common.keys)),
       );
@@ -43,7 +46,7 @@ export function languageModule(language: Language): string {
           ? `fields: { ...${name}Shared.fields, ${inner(own)} }`
           : `fields: ${name}Shared.fields`,
       ];
-      return `  ${key}: {\n    ${info.join(',\n    ')},\n  },`;
+      return `  ${keyText(key)}: {\n    ${info.join(',\n    ')},\n  },`;
     });
   const shared = (name: Kind) => `const ${name}Shared: Shape = ${literal(sharedShape(language, name))};`;
   return `${head}

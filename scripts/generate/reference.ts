@@ -1,5 +1,6 @@
 // docs/reference/: a readable page for each task, connector and format, and one for the document around them.
 import { stringify } from 'yaml';
+import type { Manifest } from '../../schemas/generated/types.ts';
 import { typeName, whole } from './fields.ts';
 import { type Kind, type Language, type Schema, sharedFile, target } from './schemas.ts';
 
@@ -14,10 +15,11 @@ interface Line {
 }
 
 /** Path below docs/reference/ to content. */
-export function reference(language: Language): Map<string, string> {
+export function reference(language: Language, manifests: Map<string, Manifest>): Map<string, string> {
   const out = new Map<string, string>();
   for (const kind of ['tasks', 'connectors', 'formats'] as const) {
-    for (const [name, schema] of language[kind]) out.set(`${kind}/${name}.md`, page(language, kind, name, schema));
+    for (const [name, schema] of language[kind])
+      out.set(`${kind}/${name}.md`, page(language, kind, name, schema, manifests.get(name)));
   }
   out.set('definition.md', definition(language));
   out.set('manifest.md', manifest(language));
@@ -25,7 +27,7 @@ export function reference(language: Language): Map<string, string> {
   return out;
 }
 
-function page(language: Language, kind: Kind, name: string, schema: Schema): string {
+function page(language: Language, kind: Kind, name: string, schema: Schema, manifest?: Manifest): string {
   const shared = target(language, sharedFile[kind]).properties ?? {};
   const own = Object.entries(schema.properties ?? {}).filter(
     ([field, rule]) => rule !== shared[field] || schema.required?.includes(field),
@@ -44,11 +46,31 @@ function page(language: Language, kind: Kind, name: string, schema: Schema): str
     table(language, lines),
     alternative,
     secrets(kind, schema),
+    manifest && resources(manifest),
     closing(
       kind,
       Object.keys(shared).filter((field) => !own.some(([name]) => name === field)),
     ),
   ]);
+}
+
+/** What a service gives and takes. */
+function resources({ title, docs, resources }: Manifest): string {
+  const lines = Object.entries(resources).map(([name, resource]) => {
+    const filters = Object.entries(resource.filters ?? {}).map(
+      ([filter, { required }]) => `\`${filter}\`${required === true ? ' (needed)' : ''}`,
+    );
+    const modes = [
+      ...(resource.create === undefined ? [] : ['append']),
+      ...(resource.upsert === undefined && resource.update === undefined ? [] : ['upsert']),
+    ];
+    const shown = resource.docs === undefined ? `\`${name}\`` : `[\`${name}\`](${resource.docs})`;
+    const cursor = resource.cursor === undefined ? '' : `\`${resource.cursor.field}\``;
+    return `| ${shown} | ${filters.join(', ')} | ${[resource.key ?? []].flat().join(', ')} | ${cursor} | ${modes.join(', ')} |`;
+  });
+  const head = ['| resource | filters | key | cursor | write modes |', '|---|---|---|---|---|'];
+  const from = docs === undefined ? '' : ` The vendor describes them in [its documentation](${docs}).`;
+  return `## Resources\n\nWhat \`/connection/<resource>\` stands for in ${title}.${from}\n\n${[...head, ...lines].join('\n')}`;
 }
 
 /** What stands beside the fields of its own. */
@@ -149,7 +171,7 @@ function index(language: Language): string {
       .join('\n');
   return document([
     '# Reference',
-    'Made from the schemas of the language. [The definition of a pipe](definition.md) describes the file as a whole, [manifests](manifest.md) how a service is described.',
+    'Made from the schemas of the language. [The definition of a pipe](definition.md) describes the file as a whole, [manifests](manifest.md) how a service is described, [types of columns](types.md) what becomes of those of databases.',
     '## Tasks',
     list('tasks'),
     '## Connectors',

@@ -58,18 +58,20 @@ export const sharedFile = { tasks: 'task.json', connectors: 'connection.json', f
 /** The key that tells those of a kind apart. */
 const keyOf = { tasks: 'op', connectors: 'connector', formats: 'name' } as const;
 
-export function loadLanguage(folder: string): Language {
+/** `more`: schemas that stand in no file, by the path they would have. */
+export function loadLanguage(folder: string, more: Map<string, Schema> = new Map()): Language {
   const files = new Map<string, Schema>();
   for (const path of schemaFiles(folder)) {
     files.set(path, absolute(JSON.parse(readFileSync(join(folder, path), 'utf8')) as Schema, path));
   }
+  const sorted = new Map([...files, ...more].sort(([one], [other]) => (one < other ? -1 : 1)));
   const named = new Map<string, Schema>();
-  for (const [path, schema] of files) {
+  for (const [path, schema] of sorted) {
     if (schema.type !== undefined) named.set(path, schema);
     for (const [name, definition] of Object.entries(schema.$defs ?? {}))
       named.set(`${path}#/$defs/${name}`, definition);
   }
-  const whole = (kind: Kind) => wholeSchemas(files, kind);
+  const whole = (kind: Kind) => wholeSchemas(sorted, kind);
   const shared = (kind: Kind) => Object.keys(file(files, sharedFile[kind]).properties ?? {});
   return {
     named,
@@ -85,6 +87,11 @@ export function target(language: Language, ref: string): Schema & { title: strin
   const schema = language.named.get(ref);
   if (schema?.title === undefined) throw new Error(`$ref ${ref} leads to no schema with a title`);
   return schema as Schema & { title: string };
+}
+
+/** A name as the key of an object in TypeScript. */
+export function keyText(name: string): string {
+  return /^[a-z_$][\w$]*$/i.test(name) ? name : `'${name}'`;
 }
 
 /** Calls `change` on a schema's direct subschemas and returns it with the results in their place. */

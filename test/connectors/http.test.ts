@@ -345,11 +345,20 @@ describe('authentication', () => {
 
   test('what this version cannot do is said when it is opened', () => {
     const open = (config: Config) => () => connector.open(config, connectorContext('my-api'));
-    expect(open({ base_url: 'http://h', auth: 'oauth2' })).toThrow('auth: oauth2');
-    expect(open({ base_url: 'http://h', rate_limit: { requests: 1 } })).toThrow('rate_limit');
+    expect(open({ base_url: 'http://h', auth: 'oauth2' })).toThrow('token_url');
     expect(open({ base_url: 'http://u:p@h' })).toThrow('auth: basic');
     expect(open({ auth: 'bearer' })).toThrow('base_url');
     expect(open({ headers: { a: 'b' } })).toThrow('base_url');
+  });
+
+  test('requests go no faster than `rate_limit` says', async () => {
+    const { server, connection } = await serverWith({ rate_limit: { requests: 2, per: '300ms' } });
+    server.on('GET /v1/me', { body: '{}' });
+    const started = performance.now();
+    await Promise.all(Array.from({ length: 5 }, () => get(connection, 'me')));
+    // Two at once, then one each 150 ms.
+    expect(performance.now() - started).toBeGreaterThan(440);
+    expect(server.received).toHaveLength(5);
   });
 
   test('after a 401 the credential is asked for once more', async () => {

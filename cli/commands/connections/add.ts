@@ -1,9 +1,9 @@
 // `pipe connections add`: saves a connection, asked field by field or all by options.
 import { Command, Option } from 'commander';
-import { connectorFields } from '../../../schemas/generated/fields.ts';
-import { connectors } from '../../../schemas/generated/language.ts';
+import type { Engine } from '../../../index.ts';
 import { fieldOptions, type GivenFields, type ReadFields, readFields } from '../../connection-input.ts';
 import { statusLine } from '../../connection-text.ts';
+import { knownConnector } from '../../connector-fields.ts';
 import { canAsk, tellingWhere, withEngine } from '../../engine.ts';
 import { parse } from '../../parse.ts';
 import { painter } from '../../print.ts';
@@ -39,14 +39,15 @@ export async function command(argv: string[]): Promise<number> {
   const { options } = parsed;
   const asks = options.input && canAsk();
   return withEngine(async (engine, signal) => {
-    const connector = parsed.args[0] ?? (asks ? await askConnector() : undefined);
+    const connector = parsed.args[0] ?? (asks ? await askConnector(engine) : undefined);
     if (connector === undefined) {
       process.stderr.write('Name a connector, as in `pipe connections add http`; `pipe connectors list` names them.\n');
       return 2;
     }
-    const given = await readFields(connector, options);
+    const known = await knownConnector(engine, connector);
+    const given = await readFields(options, known.fields);
     const alias = options.alias ?? (asks ? await askAlias(connector) : undefined);
-    if (asks) await askFields(connector, given);
+    if (asks) await (await import('../../connection-questions.ts')).askFields(known.fields, given);
     const home = options.project ? 'project' : 'user';
     const added = await engine.connections.add(
       { connector, ...given, home, ...(alias === undefined ? {} : { alias }) },
@@ -55,19 +56,34 @@ export async function command(argv: string[]): Promise<number> {
     const paint = painter(process.stderr);
     const secrets = added.keptIn === undefined ? '' : `; its secrets are in ${added.keptIn}`;
     process.stderr.write(`saved ${paint('bold', added.name)} (${added.eid}) in ${added.file}${secrets}\n`);
-    const tried = options.verify ? await engine.connections.verify(added.name, { signal }) : added;
+    if (needsLogin(connector, known.auth, given)) {
+      process.stderr.write(`now sign in with \`pipe connections login ${added.name}\`\n`);
+      if (options.format === 'json') process.stdout.write(`${jsonText(added, 2)}\n`);
+      return 0;
+    }
+    const meant = await engine.connections.get(added.name, { signal });
+    if (meant.eid !== added.eid)
+      process.stderr.write(`${paint('yellow', 'warning')} here ${added.name} means the one in ${meant.file}\n`);
+    const tried = options.verify ? await engine.connections.verify(added.eid, { signal }) : added;
     if (options.format === 'json') process.stdout.write(`${jsonText(tried, 2)}\n`);
     else if (options.verify) process.stderr.write(`${statusLine(tried, paint)}\n`);
     return tried.status === 'failing' ? 3 : 0;
   }, tellingWhere);
 }
 
-async function askConnector(): Promise<string> {
+/** Whether a person has to allow the access first. */
+function needsLogin(connector: string, ways: readonly string[], { fields, secrets }: ReadFields): boolean {
+  if ((fields.auth ?? (ways.length === 1 ? ways[0] : undefined)) !== 'oauth2') return false;
+  const applicationItself = connector === 'http' && fields.authorize_url === undefined;
+  return !applicationItself && secrets.access_token === undefined && secrets.refresh_token === undefined;
+}
+
+async function askConnector(engine: Engine): Promise<string> {
   const { askChoice } = await import('../../prompts.ts');
-  const usable = Object.entries(connectors).filter(([, { planned }]) => planned !== true);
+  const usable = (await engine.connectors()).filter(({ planned }) => !planned);
   return askChoice(
     'Which kind of system?',
-    usable.map(([value, { description }]) => ({ value, hint: description })),
+    usable.map(({ name, description }) => ({ value: name, hint: description })),
   );
 }
 
@@ -77,31 +93,4 @@ async function askAlias(connector: string): Promise<string | undefined> {
     placeholder: `my-${connector}`,
   });
   return alias === '' ? undefined : alias;
-}
-
-/** The fields that must be there and the way to authenticate; then those of the others that the user picks. */
-async function askFields(connector: string, { fields, secrets }: ReadFields): Promise<void> {
-  const { askField, askSeveral } = await import('../../prompts.ts');
-  const open = (connectorFields[connector] ?? []).filter(
-    ({ name }) => fields[name] === undefined && secrets[name] === undefined,
-  );
-  const first = open.filter(({ name, required }) => required || name === 'auth');
-  const others = open.filter((field) => !first.includes(field));
-  const put = async (field: (typeof open)[number]) => {
-    const text = await askField(field);
-    if (text === '') return;
-    if (field.secret && !text.includes('${')) secrets[field.name] = text;
-    else
-      Object.assign(
-        fields,
-        (await readFields(connector, { set: [`${field.name}=${text}`], secretFromEnv: [], secretFromFile: [] })).fields,
-      );
-  };
-  for (const field of first) await put(field);
-  if (others.length === 0) return;
-  const picked = await askSeveral(
-    'Which others do you want to give? (space picks, enter goes on)',
-    others.map(({ name, title, secret }) => ({ value: name, label: title, ...(secret ? { hint: 'secret' } : {}) })),
-  );
-  for (const field of others) if (picked.includes(field.name)) await put(field);
 }

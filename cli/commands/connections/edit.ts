@@ -1,8 +1,9 @@
 // `pipe connections edit`: changes fields and secrets of a saved connection.
 import { Command, Option } from 'commander';
-import { connectorFields } from '../../../schemas/generated/fields.ts';
+import type { ConnectorField } from '../../../schemas/generated/fields.ts';
 import { fieldOptions, type GivenFields, readFields, unsetOption } from '../../connection-input.ts';
 import { statusLine } from '../../connection-text.ts';
+import { knownConnector } from '../../connector-fields.ts';
 import { canAsk, tellingWhere, withEngine } from '../../engine.ts';
 import { parse } from '../../parse.ts';
 import { painter } from '../../print.ts';
@@ -34,7 +35,8 @@ export async function command(argv: string[]): Promise<number> {
   const { options } = parsed;
   return withEngine(async (engine, signal) => {
     const before = await engine.connections.get(name, { signal });
-    const { fields, secrets } = await readFields(before.connector, options);
+    const known = await knownConnector(engine, before.connector);
+    const { fields, secrets } = await readFields(options, known.fields);
     const nothing = options.unset.length + Object.keys(fields).length + Object.keys(secrets).length === 0;
     if (nothing && !canAsk()) {
       process.stderr.write(
@@ -42,7 +44,7 @@ export async function command(argv: string[]): Promise<number> {
       );
       return 2;
     }
-    if (nothing) await askChanges(before.connector, fields, secrets);
+    if (nothing) await askChanges(known.fields, fields, secrets);
     const set = withinMaps(before.config, fields);
     const changed = await engine.connections.edit(name, { set, secrets, unset: options.unset }, { signal });
     const paint = painter(process.stderr);
@@ -71,12 +73,11 @@ function isMap(value: unknown): value is Record<string, unknown> {
 }
 
 async function askChanges(
-  connector: string,
+  known: readonly ConnectorField[],
   fields: Record<string, unknown>,
   secrets: Record<string, string>,
 ): Promise<void> {
   const { askField, askSeveral } = await import('../../prompts.ts');
-  const known = connectorFields[connector] ?? [];
   const picked = await askSeveral(
     'What do you want to change? (space picks, enter goes on)',
     known.map(({ name, title, secret }) => ({ value: name, label: title, ...(secret ? { hint: 'secret' } : {}) })),
@@ -88,7 +89,7 @@ async function askChanges(
     else
       Object.assign(
         fields,
-        (await readFields(connector, { set: [`${field.name}=${text}`], secretFromEnv: [], secretFromFile: [] })).fields,
+        (await readFields({ set: [`${field.name}=${text}`], secretFromEnv: [], secretFromFile: [] }, known)).fields,
       );
   }
 }

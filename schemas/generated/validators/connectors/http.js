@@ -9,10 +9,10 @@ export function validate(data) {
 
 const validateOwn = validate20;
 
-const schema31 = {"type":"object","required":["connector"],"properties":{"connector":{"const":"http"},"base_url":{"type":"string","pattern":"^https?://"},"auth":{"type":"string","enum":["none","basic","bearer","api_key","oauth2"]},"username":{"type":"string"},"password":{"type":"string"},"token":{"type":"string"},"api_key_name":{"type":"string","minLength":1},"api_key_in":{"type":"string","enum":["header","query"]},"client_id":{"type":"string"},"client_secret":{"type":"string"},"refresh_token":{"type":"string"},"authorize_url":{"type":"string","pattern":"^https?://"},"token_url":{"type":"string","pattern":"^https?://"},"scopes":{"type":"array","items":{"type":"string","minLength":1}},"method":{"type":"string","enum":["GET","POST","PUT","PATCH","DELETE","HEAD","OPTIONS"]},"headers":{"type":"object","additionalProperties":{"type":"string"}},"query":{"type":"object","additionalProperties":true},"data":{"type":"object","additionalProperties":true},"allowed_hosts":{"type":"array","items":{"type":"string","minLength":1}},"verify_path":{"type":"string"},"rate_limit":{"type":"object","properties":{"requests":{"type":"integer","minimum":1},"per":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}},"required":["requests"],"additionalProperties":false},"concurrency":{"type":"integer","minimum":1,"maximum":256},"connect_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"read_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"ca":{"type":"string"},"eid":{},"title":{},"description":{},"credential":{},"default":{},"disabled":{}},"additionalProperties":false};
+const schema31 = {"type":"object","required":["connector"],"properties":{"connector":{"const":"http"},"base_url":{"type":"string","pattern":"^https?://"},"auth":{"type":"string","enum":["none","basic","bearer","api_key","oauth2"]},"username":{"type":"string"},"password":{"type":"string"},"token":{"type":"string"},"api_key_name":{"type":"string","minLength":1},"api_key_in":{"type":"string","enum":["header","query"]},"client_id":{"type":"string"},"client_secret":{"type":"string"},"refresh_token":{"type":"string"},"access_token":{"type":"string"},"authorize_url":{"type":"string","pattern":"^https?://"},"token_url":{"type":"string","pattern":"^https?://"},"device_url":{"type":"string","pattern":"^https?://"},"scopes":{"type":"array","items":{"type":"string","minLength":1}},"method":{"type":"string","enum":["GET","POST","PUT","PATCH","DELETE","HEAD","OPTIONS"]},"headers":{"type":"object","additionalProperties":{"type":"string"}},"query":{"type":"object","additionalProperties":true},"data":{"type":"object","additionalProperties":true},"allowed_hosts":{"type":"array","items":{"type":"string","minLength":1}},"verify_path":{"type":"string"},"rate_limit":{"type":"object","properties":{"requests":{"type":"integer","minimum":1},"per":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}},"required":["requests"],"additionalProperties":false},"concurrency":{"type":"integer","minimum":1,"maximum":256},"connect_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"read_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"ca":{"type":"string"},"eid":{},"title":{},"description":{},"credential":{},"default":{},"disabled":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const pattern4 = new RegExp("^https?://", "u");
-const pattern7 = new RegExp("^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$", "u");
+const pattern8 = new RegExp("^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -227,11 +227,9 @@ vErrors.push(err16);
 errors++;
 }
 }
-if(data.authorize_url !== undefined){
-let data11 = data.authorize_url;
-if(typeof data11 === "string"){
-if(!pattern4.test(data11)){
-const err17 = {instancePath:instancePath+"/authorize_url",schemaPath:"#/properties/authorize_url/pattern",keyword:"pattern",params:{pattern: "^https?://"}};
+if(data.access_token !== undefined){
+if(typeof data.access_token !== "string"){
+const err17 = {instancePath:instancePath+"/access_token",schemaPath:"#/properties/access_token/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -241,8 +239,11 @@ vErrors.push(err17);
 errors++;
 }
 }
-else {
-const err18 = {instancePath:instancePath+"/authorize_url",schemaPath:"#/properties/authorize_url/type",keyword:"type",params:{type: "string"}};
+if(data.authorize_url !== undefined){
+let data12 = data.authorize_url;
+if(typeof data12 === "string"){
+if(!pattern4.test(data12)){
+const err18 = {instancePath:instancePath+"/authorize_url",schemaPath:"#/properties/authorize_url/pattern",keyword:"pattern",params:{pattern: "^https?://"}};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -252,11 +253,8 @@ vErrors.push(err18);
 errors++;
 }
 }
-if(data.token_url !== undefined){
-let data12 = data.token_url;
-if(typeof data12 === "string"){
-if(!pattern4.test(data12)){
-const err19 = {instancePath:instancePath+"/token_url",schemaPath:"#/properties/token_url/pattern",keyword:"pattern",params:{pattern: "^https?://"}};
+else {
+const err19 = {instancePath:instancePath+"/authorize_url",schemaPath:"#/properties/authorize_url/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -266,8 +264,11 @@ vErrors.push(err19);
 errors++;
 }
 }
-else {
-const err20 = {instancePath:instancePath+"/token_url",schemaPath:"#/properties/token_url/type",keyword:"type",params:{type: "string"}};
+if(data.token_url !== undefined){
+let data13 = data.token_url;
+if(typeof data13 === "string"){
+if(!pattern4.test(data13)){
+const err20 = {instancePath:instancePath+"/token_url",schemaPath:"#/properties/token_url/pattern",keyword:"pattern",params:{pattern: "^https?://"}};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -277,15 +278,8 @@ vErrors.push(err20);
 errors++;
 }
 }
-if(data.scopes !== undefined){
-let data13 = data.scopes;
-if(Array.isArray(data13)){
-const len0 = data13.length;
-for(let i0=0; i0<len0; i0++){
-let data14 = data13[i0];
-if(typeof data14 === "string"){
-if(data14.length < 1){
-const err21 = {instancePath:instancePath+"/scopes/" + i0,schemaPath:"#/properties/scopes/items/minLength",keyword:"minLength",params:{limit: 1}};
+else {
+const err21 = {instancePath:instancePath+"/token_url",schemaPath:"#/properties/token_url/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -295,8 +289,11 @@ vErrors.push(err21);
 errors++;
 }
 }
-else {
-const err22 = {instancePath:instancePath+"/scopes/" + i0,schemaPath:"#/properties/scopes/items/type",keyword:"type",params:{type: "string"}};
+if(data.device_url !== undefined){
+let data14 = data.device_url;
+if(typeof data14 === "string"){
+if(!pattern4.test(data14)){
+const err22 = {instancePath:instancePath+"/device_url",schemaPath:"#/properties/device_url/pattern",keyword:"pattern",params:{pattern: "^https?://"}};
 if(vErrors === null){
 vErrors = [err22];
 }
@@ -306,9 +303,8 @@ vErrors.push(err22);
 errors++;
 }
 }
-}
 else {
-const err23 = {instancePath:instancePath+"/scopes",schemaPath:"#/properties/scopes/type",keyword:"type",params:{type: "array"}};
+const err23 = {instancePath:instancePath+"/device_url",schemaPath:"#/properties/device_url/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err23];
 }
@@ -318,10 +314,15 @@ vErrors.push(err23);
 errors++;
 }
 }
-if(data.method !== undefined){
-let data15 = data.method;
-if(typeof data15 !== "string"){
-const err24 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: "string"}};
+if(data.scopes !== undefined){
+let data15 = data.scopes;
+if(Array.isArray(data15)){
+const len0 = data15.length;
+for(let i0=0; i0<len0; i0++){
+let data16 = data15[i0];
+if(typeof data16 === "string"){
+if(data16.length < 1){
+const err24 = {instancePath:instancePath+"/scopes/" + i0,schemaPath:"#/properties/scopes/items/minLength",keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err24];
 }
@@ -330,8 +331,9 @@ vErrors.push(err24);
 }
 errors++;
 }
-if(!(((((((data15 === "GET") || (data15 === "POST")) || (data15 === "PUT")) || (data15 === "PATCH")) || (data15 === "DELETE")) || (data15 === "HEAD")) || (data15 === "OPTIONS"))){
-const err25 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema31.properties.method.enum}};
+}
+else {
+const err25 = {instancePath:instancePath+"/scopes/" + i0,schemaPath:"#/properties/scopes/items/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err25];
 }
@@ -341,12 +343,9 @@ vErrors.push(err25);
 errors++;
 }
 }
-if(data.headers !== undefined){
-let data16 = data.headers;
-if(data16 && typeof data16 == "object" && !Array.isArray(data16)){
-for(const key1 in data16){
-if(typeof data16[key1] !== "string"){
-const err26 = {instancePath:instancePath+"/headers/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/headers/additionalProperties/type",keyword:"type",params:{type: "string"}};
+}
+else {
+const err26 = {instancePath:instancePath+"/scopes",schemaPath:"#/properties/scopes/type",keyword:"type",params:{type: "array"}};
 if(vErrors === null){
 vErrors = [err26];
 }
@@ -356,9 +355,10 @@ vErrors.push(err26);
 errors++;
 }
 }
-}
-else {
-const err27 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/type",keyword:"type",params:{type: "object"}};
+if(data.method !== undefined){
+let data17 = data.method;
+if(typeof data17 !== "string"){
+const err27 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err27];
 }
@@ -367,13 +367,8 @@ vErrors.push(err27);
 }
 errors++;
 }
-}
-if(data.query !== undefined){
-let data18 = data.query;
-if(data18 && typeof data18 == "object" && !Array.isArray(data18)){
-}
-else {
-const err28 = {instancePath:instancePath+"/query",schemaPath:"#/properties/query/type",keyword:"type",params:{type: "object"}};
+if(!(((((((data17 === "GET") || (data17 === "POST")) || (data17 === "PUT")) || (data17 === "PATCH")) || (data17 === "DELETE")) || (data17 === "HEAD")) || (data17 === "OPTIONS"))){
+const err28 = {instancePath:instancePath+"/method",schemaPath:"#/properties/method/enum",keyword:"enum",params:{allowedValues: schema31.properties.method.enum}};
 if(vErrors === null){
 vErrors = [err28];
 }
@@ -383,12 +378,12 @@ vErrors.push(err28);
 errors++;
 }
 }
-if(data.data !== undefined){
-let data19 = data.data;
-if(data19 && typeof data19 == "object" && !Array.isArray(data19)){
-}
-else {
-const err29 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"}};
+if(data.headers !== undefined){
+let data18 = data.headers;
+if(data18 && typeof data18 == "object" && !Array.isArray(data18)){
+for(const key1 in data18){
+if(typeof data18[key1] !== "string"){
+const err29 = {instancePath:instancePath+"/headers/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/headers/additionalProperties/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err29];
 }
@@ -398,15 +393,9 @@ vErrors.push(err29);
 errors++;
 }
 }
-if(data.allowed_hosts !== undefined){
-let data20 = data.allowed_hosts;
-if(Array.isArray(data20)){
-const len1 = data20.length;
-for(let i1=0; i1<len1; i1++){
-let data21 = data20[i1];
-if(typeof data21 === "string"){
-if(data21.length < 1){
-const err30 = {instancePath:instancePath+"/allowed_hosts/" + i1,schemaPath:"#/properties/allowed_hosts/items/minLength",keyword:"minLength",params:{limit: 1}};
+}
+else {
+const err30 = {instancePath:instancePath+"/headers",schemaPath:"#/properties/headers/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err30];
 }
@@ -416,8 +405,12 @@ vErrors.push(err30);
 errors++;
 }
 }
+if(data.query !== undefined){
+let data20 = data.query;
+if(data20 && typeof data20 == "object" && !Array.isArray(data20)){
+}
 else {
-const err31 = {instancePath:instancePath+"/allowed_hosts/" + i1,schemaPath:"#/properties/allowed_hosts/items/type",keyword:"type",params:{type: "string"}};
+const err31 = {instancePath:instancePath+"/query",schemaPath:"#/properties/query/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err31];
 }
@@ -427,9 +420,12 @@ vErrors.push(err31);
 errors++;
 }
 }
+if(data.data !== undefined){
+let data21 = data.data;
+if(data21 && typeof data21 == "object" && !Array.isArray(data21)){
 }
 else {
-const err32 = {instancePath:instancePath+"/allowed_hosts",schemaPath:"#/properties/allowed_hosts/type",keyword:"type",params:{type: "array"}};
+const err32 = {instancePath:instancePath+"/data",schemaPath:"#/properties/data/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err32];
 }
@@ -439,9 +435,15 @@ vErrors.push(err32);
 errors++;
 }
 }
-if(data.verify_path !== undefined){
-if(typeof data.verify_path !== "string"){
-const err33 = {instancePath:instancePath+"/verify_path",schemaPath:"#/properties/verify_path/type",keyword:"type",params:{type: "string"}};
+if(data.allowed_hosts !== undefined){
+let data22 = data.allowed_hosts;
+if(Array.isArray(data22)){
+const len1 = data22.length;
+for(let i1=0; i1<len1; i1++){
+let data23 = data22[i1];
+if(typeof data23 === "string"){
+if(data23.length < 1){
+const err33 = {instancePath:instancePath+"/allowed_hosts/" + i1,schemaPath:"#/properties/allowed_hosts/items/minLength",keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err33];
 }
@@ -451,11 +453,8 @@ vErrors.push(err33);
 errors++;
 }
 }
-if(data.rate_limit !== undefined){
-let data23 = data.rate_limit;
-if(data23 && typeof data23 == "object" && !Array.isArray(data23)){
-if(data23.requests === undefined){
-const err34 = {instancePath:instancePath+"/rate_limit",schemaPath:"#/properties/rate_limit/required",keyword:"required",params:{missingProperty: "requests"}};
+else {
+const err34 = {instancePath:instancePath+"/allowed_hosts/" + i1,schemaPath:"#/properties/allowed_hosts/items/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err34];
 }
@@ -464,9 +463,10 @@ vErrors.push(err34);
 }
 errors++;
 }
-for(const key2 in data23){
-if(!((key2 === "requests") || (key2 === "per"))){
-const err35 = {instancePath:instancePath+"/rate_limit",schemaPath:"#/properties/rate_limit/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2}};
+}
+}
+else {
+const err35 = {instancePath:instancePath+"/allowed_hosts",schemaPath:"#/properties/allowed_hosts/type",keyword:"type",params:{type: "array"}};
 if(vErrors === null){
 vErrors = [err35];
 }
@@ -476,10 +476,9 @@ vErrors.push(err35);
 errors++;
 }
 }
-if(data23.requests !== undefined){
-let data24 = data23.requests;
-if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
-const err36 = {instancePath:instancePath+"/rate_limit/requests",schemaPath:"#/properties/rate_limit/properties/requests/type",keyword:"type",params:{type: "integer"}};
+if(data.verify_path !== undefined){
+if(typeof data.verify_path !== "string"){
+const err36 = {instancePath:instancePath+"/verify_path",schemaPath:"#/properties/verify_path/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -488,9 +487,12 @@ vErrors.push(err36);
 }
 errors++;
 }
-if((typeof data24 == "number") && (isFinite(data24))){
-if(data24 < 1 || isNaN(data24)){
-const err37 = {instancePath:instancePath+"/rate_limit/requests",schemaPath:"#/properties/rate_limit/properties/requests/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+}
+if(data.rate_limit !== undefined){
+let data25 = data.rate_limit;
+if(data25 && typeof data25 == "object" && !Array.isArray(data25)){
+if(data25.requests === undefined){
+const err37 = {instancePath:instancePath+"/rate_limit",schemaPath:"#/properties/rate_limit/required",keyword:"required",params:{missingProperty: "requests"}};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -499,13 +501,9 @@ vErrors.push(err37);
 }
 errors++;
 }
-}
-}
-if(data23.per !== undefined){
-let data25 = data23.per;
-if(typeof data25 === "string"){
-if(!pattern7.test(data25)){
-const err38 = {instancePath:instancePath+"/rate_limit/per",schemaPath:"#/properties/rate_limit/properties/per/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+for(const key2 in data25){
+if(!((key2 === "requests") || (key2 === "per"))){
+const err38 = {instancePath:instancePath+"/rate_limit",schemaPath:"#/properties/rate_limit/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2}};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -515,8 +513,10 @@ vErrors.push(err38);
 errors++;
 }
 }
-else {
-const err39 = {instancePath:instancePath+"/rate_limit/per",schemaPath:"#/properties/rate_limit/properties/per/type",keyword:"type",params:{type: "string"}};
+if(data25.requests !== undefined){
+let data26 = data25.requests;
+if(!(((typeof data26 == "number") && (!(data26 % 1) && !isNaN(data26))) && (isFinite(data26)))){
+const err39 = {instancePath:instancePath+"/rate_limit/requests",schemaPath:"#/properties/rate_limit/properties/requests/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -525,10 +525,9 @@ vErrors.push(err39);
 }
 errors++;
 }
-}
-}
-else {
-const err40 = {instancePath:instancePath+"/rate_limit",schemaPath:"#/properties/rate_limit/type",keyword:"type",params:{type: "object"}};
+if((typeof data26 == "number") && (isFinite(data26))){
+if(data26 < 1 || isNaN(data26)){
+const err40 = {instancePath:instancePath+"/rate_limit/requests",schemaPath:"#/properties/rate_limit/properties/requests/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -538,10 +537,12 @@ vErrors.push(err40);
 errors++;
 }
 }
-if(data.concurrency !== undefined){
-let data26 = data.concurrency;
-if(!(((typeof data26 == "number") && (!(data26 % 1) && !isNaN(data26))) && (isFinite(data26)))){
-const err41 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/type",keyword:"type",params:{type: "integer"}};
+}
+if(data25.per !== undefined){
+let data27 = data25.per;
+if(typeof data27 === "string"){
+if(!pattern8.test(data27)){
+const err41 = {instancePath:instancePath+"/rate_limit/per",schemaPath:"#/properties/rate_limit/properties/per/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -550,9 +551,9 @@ vErrors.push(err41);
 }
 errors++;
 }
-if((typeof data26 == "number") && (isFinite(data26))){
-if(data26 > 256 || isNaN(data26)){
-const err42 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/maximum",keyword:"maximum",params:{comparison: "<=", limit: 256}};
+}
+else {
+const err42 = {instancePath:instancePath+"/rate_limit/per",schemaPath:"#/properties/rate_limit/properties/per/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -561,8 +562,10 @@ vErrors.push(err42);
 }
 errors++;
 }
-if(data26 < 1 || isNaN(data26)){
-const err43 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+}
+}
+else {
+const err43 = {instancePath:instancePath+"/rate_limit",schemaPath:"#/properties/rate_limit/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -572,12 +575,10 @@ vErrors.push(err43);
 errors++;
 }
 }
-}
-if(data.connect_timeout !== undefined){
-let data27 = data.connect_timeout;
-if(typeof data27 === "string"){
-if(!pattern7.test(data27)){
-const err44 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+if(data.concurrency !== undefined){
+let data28 = data.concurrency;
+if(!(((typeof data28 == "number") && (!(data28 % 1) && !isNaN(data28))) && (isFinite(data28)))){
+const err44 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -586,9 +587,9 @@ vErrors.push(err44);
 }
 errors++;
 }
-}
-else {
-const err45 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/type",keyword:"type",params:{type: "string"}};
+if((typeof data28 == "number") && (isFinite(data28))){
+if(data28 > 256 || isNaN(data28)){
+const err45 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/maximum",keyword:"maximum",params:{comparison: "<=", limit: 256}};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -597,12 +598,8 @@ vErrors.push(err45);
 }
 errors++;
 }
-}
-if(data.read_timeout !== undefined){
-let data28 = data.read_timeout;
-if(typeof data28 === "string"){
-if(!pattern7.test(data28)){
-const err46 = {instancePath:instancePath+"/read_timeout",schemaPath:"#/properties/read_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+if(data28 < 1 || isNaN(data28)){
+const err46 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -612,8 +609,12 @@ vErrors.push(err46);
 errors++;
 }
 }
-else {
-const err47 = {instancePath:instancePath+"/read_timeout",schemaPath:"#/properties/read_timeout/type",keyword:"type",params:{type: "string"}};
+}
+if(data.connect_timeout !== undefined){
+let data29 = data.connect_timeout;
+if(typeof data29 === "string"){
+if(!pattern8.test(data29)){
+const err47 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -623,9 +624,8 @@ vErrors.push(err47);
 errors++;
 }
 }
-if(data.ca !== undefined){
-if(typeof data.ca !== "string"){
-const err48 = {instancePath:instancePath+"/ca",schemaPath:"#/properties/ca/type",keyword:"type",params:{type: "string"}};
+else {
+const err48 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -635,14 +635,51 @@ vErrors.push(err48);
 errors++;
 }
 }
-}
-else {
-const err49 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(data.read_timeout !== undefined){
+let data30 = data.read_timeout;
+if(typeof data30 === "string"){
+if(!pattern8.test(data30)){
+const err49 = {instancePath:instancePath+"/read_timeout",schemaPath:"#/properties/read_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err49];
 }
 else {
 vErrors.push(err49);
+}
+errors++;
+}
+}
+else {
+const err50 = {instancePath:instancePath+"/read_timeout",schemaPath:"#/properties/read_timeout/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err50];
+}
+else {
+vErrors.push(err50);
+}
+errors++;
+}
+}
+if(data.ca !== undefined){
+if(typeof data.ca !== "string"){
+const err51 = {instancePath:instancePath+"/ca",schemaPath:"#/properties/ca/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+}
+}
+else {
+const err52 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
 }
 errors++;
 }

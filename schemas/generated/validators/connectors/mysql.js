@@ -9,10 +9,11 @@ export function validate(data) {
 
 const validateOwn = validate20;
 
-const schema31 = {"type":"object","if":{"not":{"required":["url"]}},"then":{"required":["host","database"]},"required":["connector"],"properties":{"connector":{"const":"mysql"},"url":{"type":"string","pattern":"^(mysql|mariadb)://"},"host":{"type":"string","minLength":1},"port":{"type":"integer","minimum":1,"maximum":65535},"user":{"type":"string","minLength":1},"password":{"type":"string"},"database":{"type":"string","minLength":1},"schema":{"type":"string","minLength":1},"ssl":{"type":"string","enum":["disable","prefer","require","verify-ca","verify-full"]},"ssl_ca":{"type":"string"},"ssl_cert":{"type":"string"},"ssl_key":{"type":"string"},"ssh_host":{"type":"string","minLength":1},"ssh_port":{"type":"integer","minimum":1,"maximum":65535},"ssh_user":{"type":"string","minLength":1},"ssh_password":{"type":"string"},"ssh_private_key":{"type":"string"},"ssh_known_hosts":{"type":"string"},"local_infile":{"type":"string","enum":["auto","never","require"]},"pool_size":{"type":"integer","minimum":1,"maximum":256},"connect_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"statement_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"idle_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"lock_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"application_name":{"type":"string","minLength":1},"eid":{},"title":{},"description":{},"credential":{},"default":{},"disabled":{}},"additionalProperties":false};
+const schema31 = {"type":"object","if":{"not":{"required":["url"]}},"then":{"required":["host","database"]},"required":["connector"],"properties":{"connector":{"const":"mysql"},"url":{"type":"string","pattern":"^(mysql|mariadb)://"},"host":{"type":"string","minLength":1},"port":{"type":"integer","minimum":1,"maximum":65535},"user":{"type":"string","minLength":1},"password":{"type":"string"},"database":{"type":"string","minLength":1},"schema":{"type":"string","minLength":1},"ssl":{"type":"string","enum":["disable","prefer","require","verify-ca","verify-full"]},"ssl_ca":{"type":"string"},"ssl_cert":{"type":"string"},"ssl_key":{"type":"string"},"ssh_host":{"type":"string","minLength":1},"ssh_port":{"type":"integer","minimum":1,"maximum":65535},"ssh_user":{"type":"string","minLength":1},"ssh_password":{"type":"string"},"ssh_private_key":{"type":"string"},"ssh_passphrase":{"type":"string"},"ssh_known_hosts":{"type":"string"},"ssh_host_key":{"type":"string","pattern":"^SHA256:"},"local_infile":{"type":"string","enum":["auto","never","require"]},"pool_size":{"type":"integer","minimum":1,"maximum":256},"connect_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"statement_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"idle_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"lock_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"application_name":{"type":"string","minLength":1},"eid":{},"title":{},"description":{},"credential":{},"default":{},"disabled":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const pattern4 = new RegExp("^(mysql|mariadb)://", "u");
-const pattern5 = new RegExp("^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$", "u");
+const pattern5 = new RegExp("^SHA256:", "u");
+const pattern6 = new RegExp("^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -486,9 +487,9 @@ vErrors.push(err35);
 errors++;
 }
 }
-if(data.ssh_known_hosts !== undefined){
-if(typeof data.ssh_known_hosts !== "string"){
-const err36 = {instancePath:instancePath+"/ssh_known_hosts",schemaPath:"#/properties/ssh_known_hosts/type",keyword:"type",params:{type: "string"}};
+if(data.ssh_passphrase !== undefined){
+if(typeof data.ssh_passphrase !== "string"){
+const err36 = {instancePath:instancePath+"/ssh_passphrase",schemaPath:"#/properties/ssh_passphrase/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -498,10 +499,9 @@ vErrors.push(err36);
 errors++;
 }
 }
-if(data.local_infile !== undefined){
-let data18 = data.local_infile;
-if(typeof data18 !== "string"){
-const err37 = {instancePath:instancePath+"/local_infile",schemaPath:"#/properties/local_infile/type",keyword:"type",params:{type: "string"}};
+if(data.ssh_known_hosts !== undefined){
+if(typeof data.ssh_known_hosts !== "string"){
+const err37 = {instancePath:instancePath+"/ssh_known_hosts",schemaPath:"#/properties/ssh_known_hosts/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -510,8 +510,12 @@ vErrors.push(err37);
 }
 errors++;
 }
-if(!(((data18 === "auto") || (data18 === "never")) || (data18 === "require"))){
-const err38 = {instancePath:instancePath+"/local_infile",schemaPath:"#/properties/local_infile/enum",keyword:"enum",params:{allowedValues: schema31.properties.local_infile.enum}};
+}
+if(data.ssh_host_key !== undefined){
+let data19 = data.ssh_host_key;
+if(typeof data19 === "string"){
+if(!pattern5.test(data19)){
+const err38 = {instancePath:instancePath+"/ssh_host_key",schemaPath:"#/properties/ssh_host_key/pattern",keyword:"pattern",params:{pattern: "^SHA256:"}};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -521,10 +525,8 @@ vErrors.push(err38);
 errors++;
 }
 }
-if(data.pool_size !== undefined){
-let data19 = data.pool_size;
-if(!(((typeof data19 == "number") && (!(data19 % 1) && !isNaN(data19))) && (isFinite(data19)))){
-const err39 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/type",keyword:"type",params:{type: "integer"}};
+else {
+const err39 = {instancePath:instancePath+"/ssh_host_key",schemaPath:"#/properties/ssh_host_key/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -533,9 +535,11 @@ vErrors.push(err39);
 }
 errors++;
 }
-if((typeof data19 == "number") && (isFinite(data19))){
-if(data19 > 256 || isNaN(data19)){
-const err40 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/maximum",keyword:"maximum",params:{comparison: "<=", limit: 256}};
+}
+if(data.local_infile !== undefined){
+let data20 = data.local_infile;
+if(typeof data20 !== "string"){
+const err40 = {instancePath:instancePath+"/local_infile",schemaPath:"#/properties/local_infile/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -544,8 +548,8 @@ vErrors.push(err40);
 }
 errors++;
 }
-if(data19 < 1 || isNaN(data19)){
-const err41 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(!(((data20 === "auto") || (data20 === "never")) || (data20 === "require"))){
+const err41 = {instancePath:instancePath+"/local_infile",schemaPath:"#/properties/local_infile/enum",keyword:"enum",params:{allowedValues: schema31.properties.local_infile.enum}};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -555,12 +559,10 @@ vErrors.push(err41);
 errors++;
 }
 }
-}
-if(data.connect_timeout !== undefined){
-let data20 = data.connect_timeout;
-if(typeof data20 === "string"){
-if(!pattern5.test(data20)){
-const err42 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+if(data.pool_size !== undefined){
+let data21 = data.pool_size;
+if(!(((typeof data21 == "number") && (!(data21 % 1) && !isNaN(data21))) && (isFinite(data21)))){
+const err42 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -569,9 +571,9 @@ vErrors.push(err42);
 }
 errors++;
 }
-}
-else {
-const err43 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/type",keyword:"type",params:{type: "string"}};
+if((typeof data21 == "number") && (isFinite(data21))){
+if(data21 > 256 || isNaN(data21)){
+const err43 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/maximum",keyword:"maximum",params:{comparison: "<=", limit: 256}};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -580,12 +582,8 @@ vErrors.push(err43);
 }
 errors++;
 }
-}
-if(data.statement_timeout !== undefined){
-let data21 = data.statement_timeout;
-if(typeof data21 === "string"){
-if(!pattern5.test(data21)){
-const err44 = {instancePath:instancePath+"/statement_timeout",schemaPath:"#/properties/statement_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+if(data21 < 1 || isNaN(data21)){
+const err44 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -595,8 +593,12 @@ vErrors.push(err44);
 errors++;
 }
 }
-else {
-const err45 = {instancePath:instancePath+"/statement_timeout",schemaPath:"#/properties/statement_timeout/type",keyword:"type",params:{type: "string"}};
+}
+if(data.connect_timeout !== undefined){
+let data22 = data.connect_timeout;
+if(typeof data22 === "string"){
+if(!pattern6.test(data22)){
+const err45 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -606,11 +608,8 @@ vErrors.push(err45);
 errors++;
 }
 }
-if(data.idle_timeout !== undefined){
-let data22 = data.idle_timeout;
-if(typeof data22 === "string"){
-if(!pattern5.test(data22)){
-const err46 = {instancePath:instancePath+"/idle_timeout",schemaPath:"#/properties/idle_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+else {
+const err46 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -620,8 +619,11 @@ vErrors.push(err46);
 errors++;
 }
 }
-else {
-const err47 = {instancePath:instancePath+"/idle_timeout",schemaPath:"#/properties/idle_timeout/type",keyword:"type",params:{type: "string"}};
+if(data.statement_timeout !== undefined){
+let data23 = data.statement_timeout;
+if(typeof data23 === "string"){
+if(!pattern6.test(data23)){
+const err47 = {instancePath:instancePath+"/statement_timeout",schemaPath:"#/properties/statement_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -631,11 +633,8 @@ vErrors.push(err47);
 errors++;
 }
 }
-if(data.lock_timeout !== undefined){
-let data23 = data.lock_timeout;
-if(typeof data23 === "string"){
-if(!pattern5.test(data23)){
-const err48 = {instancePath:instancePath+"/lock_timeout",schemaPath:"#/properties/lock_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+else {
+const err48 = {instancePath:instancePath+"/statement_timeout",schemaPath:"#/properties/statement_timeout/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -645,8 +644,11 @@ vErrors.push(err48);
 errors++;
 }
 }
-else {
-const err49 = {instancePath:instancePath+"/lock_timeout",schemaPath:"#/properties/lock_timeout/type",keyword:"type",params:{type: "string"}};
+if(data.idle_timeout !== undefined){
+let data24 = data.idle_timeout;
+if(typeof data24 === "string"){
+if(!pattern6.test(data24)){
+const err49 = {instancePath:instancePath+"/idle_timeout",schemaPath:"#/properties/idle_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -656,11 +658,8 @@ vErrors.push(err49);
 errors++;
 }
 }
-if(data.application_name !== undefined){
-let data24 = data.application_name;
-if(typeof data24 === "string"){
-if(data24.length < 1){
-const err50 = {instancePath:instancePath+"/application_name",schemaPath:"#/properties/application_name/minLength",keyword:"minLength",params:{limit: 1}};
+else {
+const err50 = {instancePath:instancePath+"/idle_timeout",schemaPath:"#/properties/idle_timeout/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err50];
 }
@@ -670,8 +669,11 @@ vErrors.push(err50);
 errors++;
 }
 }
-else {
-const err51 = {instancePath:instancePath+"/application_name",schemaPath:"#/properties/application_name/type",keyword:"type",params:{type: "string"}};
+if(data.lock_timeout !== undefined){
+let data25 = data.lock_timeout;
+if(typeof data25 === "string"){
+if(!pattern6.test(data25)){
+const err51 = {instancePath:instancePath+"/lock_timeout",schemaPath:"#/properties/lock_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err51];
 }
@@ -681,14 +683,50 @@ vErrors.push(err51);
 errors++;
 }
 }
-}
 else {
-const err52 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+const err52 = {instancePath:instancePath+"/lock_timeout",schemaPath:"#/properties/lock_timeout/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err52];
 }
 else {
 vErrors.push(err52);
+}
+errors++;
+}
+}
+if(data.application_name !== undefined){
+let data26 = data.application_name;
+if(typeof data26 === "string"){
+if(data26.length < 1){
+const err53 = {instancePath:instancePath+"/application_name",schemaPath:"#/properties/application_name/minLength",keyword:"minLength",params:{limit: 1}};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+else {
+const err54 = {instancePath:instancePath+"/application_name",schemaPath:"#/properties/application_name/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+}
+}
+else {
+const err55 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
 }
 errors++;
 }

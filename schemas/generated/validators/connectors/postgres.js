@@ -9,10 +9,11 @@ export function validate(data) {
 
 const validateOwn = validate20;
 
-const schema31 = {"type":"object","if":{"not":{"required":["url"]}},"then":{"required":["host","database"]},"required":["connector"],"properties":{"connector":{"const":"postgres"},"url":{"type":"string","pattern":"^postgres(ql)?://"},"host":{"type":"string","minLength":1},"port":{"type":"integer","minimum":1,"maximum":65535},"user":{"type":"string","minLength":1},"password":{"type":"string"},"database":{"type":"string","minLength":1},"schema":{"type":"string","minLength":1},"ssl":{"type":"string","enum":["disable","prefer","require","verify-ca","verify-full"]},"ssl_ca":{"type":"string"},"ssl_cert":{"type":"string"},"ssl_key":{"type":"string"},"ssh_host":{"type":"string","minLength":1},"ssh_port":{"type":"integer","minimum":1,"maximum":65535},"ssh_user":{"type":"string","minLength":1},"ssh_password":{"type":"string"},"ssh_private_key":{"type":"string"},"ssh_known_hosts":{"type":"string"},"pool_size":{"type":"integer","minimum":1,"maximum":256},"connect_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"statement_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"idle_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"lock_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"application_name":{"type":"string","minLength":1},"eid":{},"title":{},"description":{},"credential":{},"default":{},"disabled":{}},"additionalProperties":false};
+const schema31 = {"type":"object","if":{"not":{"required":["url"]}},"then":{"required":["host","database"]},"required":["connector"],"properties":{"connector":{"const":"postgres"},"url":{"type":"string","pattern":"^postgres(ql)?://"},"host":{"type":"string","minLength":1},"port":{"type":"integer","minimum":1,"maximum":65535},"user":{"type":"string","minLength":1},"password":{"type":"string"},"database":{"type":"string","minLength":1},"schema":{"type":"string","minLength":1},"ssl":{"type":"string","enum":["disable","prefer","require","verify-ca","verify-full"]},"ssl_ca":{"type":"string"},"ssl_cert":{"type":"string"},"ssl_key":{"type":"string"},"ssh_host":{"type":"string","minLength":1},"ssh_port":{"type":"integer","minimum":1,"maximum":65535},"ssh_user":{"type":"string","minLength":1},"ssh_password":{"type":"string"},"ssh_private_key":{"type":"string"},"ssh_passphrase":{"type":"string"},"ssh_known_hosts":{"type":"string"},"ssh_host_key":{"type":"string","pattern":"^SHA256:"},"pool_size":{"type":"integer","minimum":1,"maximum":256},"connect_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"statement_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"idle_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"lock_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"idle_transaction_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"application_name":{"type":"string","minLength":1},"eid":{},"title":{},"description":{},"credential":{},"default":{},"disabled":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const pattern4 = new RegExp("^postgres(ql)?://", "u");
-const pattern5 = new RegExp("^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$", "u");
+const pattern5 = new RegExp("^SHA256:", "u");
+const pattern6 = new RegExp("^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -486,9 +487,9 @@ vErrors.push(err35);
 errors++;
 }
 }
-if(data.ssh_known_hosts !== undefined){
-if(typeof data.ssh_known_hosts !== "string"){
-const err36 = {instancePath:instancePath+"/ssh_known_hosts",schemaPath:"#/properties/ssh_known_hosts/type",keyword:"type",params:{type: "string"}};
+if(data.ssh_passphrase !== undefined){
+if(typeof data.ssh_passphrase !== "string"){
+const err36 = {instancePath:instancePath+"/ssh_passphrase",schemaPath:"#/properties/ssh_passphrase/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err36];
 }
@@ -498,10 +499,9 @@ vErrors.push(err36);
 errors++;
 }
 }
-if(data.pool_size !== undefined){
-let data18 = data.pool_size;
-if(!(((typeof data18 == "number") && (!(data18 % 1) && !isNaN(data18))) && (isFinite(data18)))){
-const err37 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/type",keyword:"type",params:{type: "integer"}};
+if(data.ssh_known_hosts !== undefined){
+if(typeof data.ssh_known_hosts !== "string"){
+const err37 = {instancePath:instancePath+"/ssh_known_hosts",schemaPath:"#/properties/ssh_known_hosts/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err37];
 }
@@ -510,9 +510,12 @@ vErrors.push(err37);
 }
 errors++;
 }
-if((typeof data18 == "number") && (isFinite(data18))){
-if(data18 > 256 || isNaN(data18)){
-const err38 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/maximum",keyword:"maximum",params:{comparison: "<=", limit: 256}};
+}
+if(data.ssh_host_key !== undefined){
+let data19 = data.ssh_host_key;
+if(typeof data19 === "string"){
+if(!pattern5.test(data19)){
+const err38 = {instancePath:instancePath+"/ssh_host_key",schemaPath:"#/properties/ssh_host_key/pattern",keyword:"pattern",params:{pattern: "^SHA256:"}};
 if(vErrors === null){
 vErrors = [err38];
 }
@@ -521,8 +524,9 @@ vErrors.push(err38);
 }
 errors++;
 }
-if(data18 < 1 || isNaN(data18)){
-const err39 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+}
+else {
+const err39 = {instancePath:instancePath+"/ssh_host_key",schemaPath:"#/properties/ssh_host_key/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err39];
 }
@@ -532,12 +536,10 @@ vErrors.push(err39);
 errors++;
 }
 }
-}
-if(data.connect_timeout !== undefined){
-let data19 = data.connect_timeout;
-if(typeof data19 === "string"){
-if(!pattern5.test(data19)){
-const err40 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+if(data.pool_size !== undefined){
+let data20 = data.pool_size;
+if(!(((typeof data20 == "number") && (!(data20 % 1) && !isNaN(data20))) && (isFinite(data20)))){
+const err40 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err40];
 }
@@ -546,9 +548,9 @@ vErrors.push(err40);
 }
 errors++;
 }
-}
-else {
-const err41 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/type",keyword:"type",params:{type: "string"}};
+if((typeof data20 == "number") && (isFinite(data20))){
+if(data20 > 256 || isNaN(data20)){
+const err41 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/maximum",keyword:"maximum",params:{comparison: "<=", limit: 256}};
 if(vErrors === null){
 vErrors = [err41];
 }
@@ -557,12 +559,8 @@ vErrors.push(err41);
 }
 errors++;
 }
-}
-if(data.statement_timeout !== undefined){
-let data20 = data.statement_timeout;
-if(typeof data20 === "string"){
-if(!pattern5.test(data20)){
-const err42 = {instancePath:instancePath+"/statement_timeout",schemaPath:"#/properties/statement_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+if(data20 < 1 || isNaN(data20)){
+const err42 = {instancePath:instancePath+"/pool_size",schemaPath:"#/properties/pool_size/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err42];
 }
@@ -572,8 +570,12 @@ vErrors.push(err42);
 errors++;
 }
 }
-else {
-const err43 = {instancePath:instancePath+"/statement_timeout",schemaPath:"#/properties/statement_timeout/type",keyword:"type",params:{type: "string"}};
+}
+if(data.connect_timeout !== undefined){
+let data21 = data.connect_timeout;
+if(typeof data21 === "string"){
+if(!pattern6.test(data21)){
+const err43 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err43];
 }
@@ -583,11 +585,8 @@ vErrors.push(err43);
 errors++;
 }
 }
-if(data.idle_timeout !== undefined){
-let data21 = data.idle_timeout;
-if(typeof data21 === "string"){
-if(!pattern5.test(data21)){
-const err44 = {instancePath:instancePath+"/idle_timeout",schemaPath:"#/properties/idle_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+else {
+const err44 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err44];
 }
@@ -597,8 +596,11 @@ vErrors.push(err44);
 errors++;
 }
 }
-else {
-const err45 = {instancePath:instancePath+"/idle_timeout",schemaPath:"#/properties/idle_timeout/type",keyword:"type",params:{type: "string"}};
+if(data.statement_timeout !== undefined){
+let data22 = data.statement_timeout;
+if(typeof data22 === "string"){
+if(!pattern6.test(data22)){
+const err45 = {instancePath:instancePath+"/statement_timeout",schemaPath:"#/properties/statement_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err45];
 }
@@ -608,11 +610,8 @@ vErrors.push(err45);
 errors++;
 }
 }
-if(data.lock_timeout !== undefined){
-let data22 = data.lock_timeout;
-if(typeof data22 === "string"){
-if(!pattern5.test(data22)){
-const err46 = {instancePath:instancePath+"/lock_timeout",schemaPath:"#/properties/lock_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+else {
+const err46 = {instancePath:instancePath+"/statement_timeout",schemaPath:"#/properties/statement_timeout/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err46];
 }
@@ -622,8 +621,11 @@ vErrors.push(err46);
 errors++;
 }
 }
-else {
-const err47 = {instancePath:instancePath+"/lock_timeout",schemaPath:"#/properties/lock_timeout/type",keyword:"type",params:{type: "string"}};
+if(data.idle_timeout !== undefined){
+let data23 = data.idle_timeout;
+if(typeof data23 === "string"){
+if(!pattern6.test(data23)){
+const err47 = {instancePath:instancePath+"/idle_timeout",schemaPath:"#/properties/idle_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err47];
 }
@@ -633,11 +635,8 @@ vErrors.push(err47);
 errors++;
 }
 }
-if(data.application_name !== undefined){
-let data23 = data.application_name;
-if(typeof data23 === "string"){
-if(data23.length < 1){
-const err48 = {instancePath:instancePath+"/application_name",schemaPath:"#/properties/application_name/minLength",keyword:"minLength",params:{limit: 1}};
+else {
+const err48 = {instancePath:instancePath+"/idle_timeout",schemaPath:"#/properties/idle_timeout/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err48];
 }
@@ -647,8 +646,11 @@ vErrors.push(err48);
 errors++;
 }
 }
-else {
-const err49 = {instancePath:instancePath+"/application_name",schemaPath:"#/properties/application_name/type",keyword:"type",params:{type: "string"}};
+if(data.lock_timeout !== undefined){
+let data24 = data.lock_timeout;
+if(typeof data24 === "string"){
+if(!pattern6.test(data24)){
+const err49 = {instancePath:instancePath+"/lock_timeout",schemaPath:"#/properties/lock_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err49];
 }
@@ -658,14 +660,75 @@ vErrors.push(err49);
 errors++;
 }
 }
-}
 else {
-const err50 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+const err50 = {instancePath:instancePath+"/lock_timeout",schemaPath:"#/properties/lock_timeout/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err50];
 }
 else {
 vErrors.push(err50);
+}
+errors++;
+}
+}
+if(data.idle_transaction_timeout !== undefined){
+let data25 = data.idle_transaction_timeout;
+if(typeof data25 === "string"){
+if(!pattern6.test(data25)){
+const err51 = {instancePath:instancePath+"/idle_transaction_timeout",schemaPath:"#/properties/idle_transaction_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+if(vErrors === null){
+vErrors = [err51];
+}
+else {
+vErrors.push(err51);
+}
+errors++;
+}
+}
+else {
+const err52 = {instancePath:instancePath+"/idle_transaction_timeout",schemaPath:"#/properties/idle_transaction_timeout/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err52];
+}
+else {
+vErrors.push(err52);
+}
+errors++;
+}
+}
+if(data.application_name !== undefined){
+let data26 = data.application_name;
+if(typeof data26 === "string"){
+if(data26.length < 1){
+const err53 = {instancePath:instancePath+"/application_name",schemaPath:"#/properties/application_name/minLength",keyword:"minLength",params:{limit: 1}};
+if(vErrors === null){
+vErrors = [err53];
+}
+else {
+vErrors.push(err53);
+}
+errors++;
+}
+}
+else {
+const err54 = {instancePath:instancePath+"/application_name",schemaPath:"#/properties/application_name/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err54];
+}
+else {
+vErrors.push(err54);
+}
+errors++;
+}
+}
+}
+else {
+const err55 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err55];
+}
+else {
+vErrors.push(err55);
 }
 errors++;
 }

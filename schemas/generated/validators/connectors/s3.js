@@ -9,11 +9,12 @@ export function validate(data) {
 
 const validateOwn = validate20;
 
-const schema31 = {"type":"object","required":["connector"],"properties":{"connector":{"const":"s3"},"bucket":{"type":"string","minLength":1},"region":{"type":"string","minLength":1},"endpoint":{"type":"string","pattern":"^https?://"},"path_style":{"type":"boolean"},"prefix":{"type":"string"},"access_key_id":{"type":"string"},"secret_access_key":{"type":"string"},"session_token":{"type":"string"},"profile":{"type":"string","minLength":1},"role_arn":{"type":"string","pattern":"^arn:"},"external_id":{"type":"string","minLength":1},"web_identity_token_file":{"type":"string"},"anonymous":{"type":"boolean"},"encryption":{"type":"string","enum":["none","AES256","aws:kms"]},"kms_key_id":{"type":"string","minLength":1},"storage_class":{"type":"string","minLength":1},"checksums":{"type":"string","enum":["when_supported","when_required"]},"requester_pays":{"type":"boolean"},"part_size":{"type":["integer","string"],"allOf":[{"if":{"type":"integer"},"then":{"type":"integer","minimum":1}},{"if":{"type":"string"},"then":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)? ?([kKMGT]i?)?B$"}}]},"concurrency":{"type":"integer","minimum":1,"maximum":256},"eid":{},"title":{},"description":{},"credential":{},"default":{},"disabled":{}},"additionalProperties":false};
+const schema31 = {"type":"object","required":["connector"],"properties":{"connector":{"const":"s3"},"bucket":{"type":"string","minLength":1},"region":{"type":"string","minLength":1},"endpoint":{"type":"string","pattern":"^https?://"},"path_style":{"type":"boolean"},"prefix":{"type":"string"},"access_key_id":{"type":"string"},"secret_access_key":{"type":"string"},"session_token":{"type":"string"},"profile":{"type":"string","minLength":1},"role_arn":{"type":"string","pattern":"^arn:"},"external_id":{"type":"string","minLength":1},"web_identity_token_file":{"type":"string"},"anonymous":{"type":"boolean"},"encryption":{"type":"string","enum":["none","AES256","aws:kms"]},"kms_key_id":{"type":"string","minLength":1},"storage_class":{"type":"string","minLength":1},"checksums":{"type":"string","enum":["when_supported","when_required"]},"requester_pays":{"type":"boolean"},"part_size":{"type":["integer","string"],"allOf":[{"if":{"type":"integer"},"then":{"type":"integer","minimum":1}},{"if":{"type":"string"},"then":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)? ?([kKMGT]i?)?B$"}}]},"concurrency":{"type":"integer","minimum":1,"maximum":256},"connect_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"read_timeout":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"eid":{},"title":{},"description":{},"credential":{},"default":{},"disabled":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const pattern4 = new RegExp("^https?://", "u");
 const pattern5 = new RegExp("^arn:", "u");
 const pattern6 = new RegExp("^[0-9]+(\\.[0-9]+)? ?([kKMGT]i?)?B$", "u");
+const pattern7 = new RegExp("^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -570,14 +571,64 @@ errors++;
 }
 }
 }
-}
-else {
-const err43 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(data.connect_timeout !== undefined){
+let data21 = data.connect_timeout;
+if(typeof data21 === "string"){
+if(!pattern7.test(data21)){
+const err43 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err43];
 }
 else {
 vErrors.push(err43);
+}
+errors++;
+}
+}
+else {
+const err44 = {instancePath:instancePath+"/connect_timeout",schemaPath:"#/properties/connect_timeout/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err44];
+}
+else {
+vErrors.push(err44);
+}
+errors++;
+}
+}
+if(data.read_timeout !== undefined){
+let data22 = data.read_timeout;
+if(typeof data22 === "string"){
+if(!pattern7.test(data22)){
+const err45 = {instancePath:instancePath+"/read_timeout",schemaPath:"#/properties/read_timeout/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+if(vErrors === null){
+vErrors = [err45];
+}
+else {
+vErrors.push(err45);
+}
+errors++;
+}
+}
+else {
+const err46 = {instancePath:instancePath+"/read_timeout",schemaPath:"#/properties/read_timeout/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err46];
+}
+else {
+vErrors.push(err46);
+}
+errors++;
+}
+}
+}
+else {
+const err47 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err47];
+}
+else {
+vErrors.push(err47);
 }
 errors++;
 }

@@ -9,7 +9,7 @@ export function validate(data) {
 
 const validateOwn = validate20;
 
-const schema31 = {"type":"object","if":{"not":{"required":["query"]}},"then":{"required":["path"]},"required":["op"],"properties":{"op":{"const":"read"},"path":{"type":"string","minLength":1},"format":{"type":["string","object"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","enum":["csv","fixed","json","lines","ndjson","tsv"]}},{"if":{"type":"object"},"then":{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}}]},"columns":{"type":"array","items":{"type":"string","minLength":1},"minItems":1},"filters":{"type":"object","additionalProperties":true},"where":{"type":"string","minLength":1},"query":{"type":"string","minLength":1},"parameters":{"type":"array","items":{}},"since":{"type":"string"},"until":{"type":"string"},"order":{"type":"string","enum":["name","modified","size","none"]},"missing":{"type":"string","enum":["fail","empty"]},"schema":{"type":"string","enum":["union","strict"]},"file_column":{"type":"string","minLength":1},"modified_column":{"type":"string","minLength":1},"partition":{"type":["string","integer","object"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","enum":["auto"]}},{"if":{"type":"integer"},"then":{"type":"integer","minimum":1,"maximum":256}},{"if":{"type":"object"},"then":{"type":"object","properties":{"by":{"type":"string","minLength":1},"into":{"type":["integer","string"],"allOf":[{"if":{"type":"integer"},"then":{"type":"integer","minimum":1,"maximum":256}},{"if":{"type":"string"},"then":{"type":"string","enum":["auto"]}}]}},"additionalProperties":false}}]},"cursor":{"type":["string","array","object"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","minLength":1}},{"if":{"type":"array"},"then":{"type":"array","items":{"type":"string","minLength":1},"minItems":1}},{"if":{"type":"object"},"then":{"type":"object","properties":{"columns":{"type":["string","array"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","minLength":1}},{"if":{"type":"array"},"then":{"type":"array","items":{"type":"string","minLength":1},"minItems":1}}]},"start":{},"lookback":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"},"name":{"type":"string","minLength":1}},"required":["columns"],"additionalProperties":false}}]},"id":{},"title":{},"connection":{},"from":{"type":"string","minLength":1},"when":{},"retry":{},"timeout":{},"on_error":{},"disabled":{}},"additionalProperties":false};
+const schema31 = {"type":"object","if":{"not":{"required":["query"]}},"then":{"required":["path"]},"required":["op"],"properties":{"op":{"const":"read"},"path":{"type":"string","minLength":1},"format":{"type":["string","object"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","enum":["csv","fixed","json","lines","ndjson","tsv"]}},{"if":{"type":"object"},"then":{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}}]},"columns":{"type":"array","items":{"type":"string","minLength":1},"minItems":1},"filters":{"type":"object","additionalProperties":true},"where":{"type":"string","minLength":1},"query":{"type":"string","minLength":1},"parameters":{"type":"array","items":{}},"since":{"type":"string"},"until":{"type":"string"},"order":{"type":"string","enum":["name","modified","size","none"]},"missing":{"type":"string","enum":["fail","empty"]},"schema":{"type":"string","enum":["union","strict"]},"file_column":{"type":"string","minLength":1},"modified_column":{"type":"string","minLength":1},"partition":{"type":["string","integer","object"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","enum":["auto"]}},{"if":{"type":"integer"},"then":{"type":"integer","minimum":1,"maximum":256}},{"if":{"type":"object"},"then":{"type":"object","properties":{"by":{"type":"string","minLength":1},"into":{"type":["integer","string"],"allOf":[{"if":{"type":"integer"},"then":{"type":"integer","minimum":1,"maximum":256}},{"if":{"type":"string"},"then":{"type":"string","enum":["auto"]}}]}},"additionalProperties":false}}]},"cursor":{"type":["string","array","object"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","minLength":1}},{"if":{"type":"array"},"then":{"type":"array","items":{"type":"string","minLength":1},"minItems":1}},{"if":{"type":"object"},"then":{"type":"object","properties":{"columns":{"type":["string","array"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","minLength":1}},{"if":{"type":"array"},"then":{"type":"array","items":{"type":"string","minLength":1},"minItems":1}}]},"start":{},"lookback":{"type":["string","integer"],"allOf":[{"if":{"type":"string"},"then":{"type":"string","pattern":"^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}},{"if":{"type":"integer"},"then":{"type":"integer","minimum":1}}]},"name":{"type":"string","minLength":1}},"required":["columns"],"additionalProperties":false}}]},"id":{},"title":{},"connection":{},"from":{"type":"string","minLength":1},"when":{},"retry":{},"timeout":{},"on_error":{},"disabled":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 const pattern4 = new RegExp("^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$", "u");
 
@@ -1314,9 +1314,8 @@ errors++;
 }
 if(data20.lookback !== undefined){
 let data24 = data20.lookback;
-if(typeof data24 === "string"){
-if(!pattern4.test(data24)){
-const err92 = {instancePath:instancePath+"/cursor/lookback",schemaPath:"#/properties/cursor/allOf/2/then/properties/lookback/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
+if((typeof data24 !== "string") && (!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24))))){
+const err92 = {instancePath:instancePath+"/cursor/lookback",schemaPath:"#/properties/cursor/allOf/2/then/properties/lookback/type",keyword:"type",params:{type: schema31.properties.cursor.allOf[2].then.properties.lookback.type}};
 if(vErrors === null){
 vErrors = [err92];
 }
@@ -1325,9 +1324,11 @@ vErrors.push(err92);
 }
 errors++;
 }
-}
-else {
-const err93 = {instancePath:instancePath+"/cursor/lookback",schemaPath:"#/properties/cursor/allOf/2/then/properties/lookback/type",keyword:"type",params:{type: "string"}};
+const _errs132 = errors;
+let valid30 = true;
+const _errs133 = errors;
+if(typeof data24 !== "string"){
+const err93 = {};
 if(vErrors === null){
 vErrors = [err93];
 }
@@ -1336,12 +1337,21 @@ vErrors.push(err93);
 }
 errors++;
 }
+var _valid13 = _errs133 === errors;
+errors = _errs132;
+if(vErrors !== null){
+if(_errs132){
+vErrors.length = _errs132;
 }
-if(data20.name !== undefined){
-let data25 = data20.name;
-if(typeof data25 === "string"){
-if(data25.length < 1){
-const err94 = {instancePath:instancePath+"/cursor/name",schemaPath:"#/properties/cursor/allOf/2/then/properties/name/minLength",keyword:"minLength",params:{limit: 1}};
+else {
+vErrors = null;
+}
+}
+if(_valid13){
+const _errs135 = errors;
+if(typeof data24 === "string"){
+if(!pattern4.test(data24)){
+const err94 = {instancePath:instancePath+"/cursor/lookback",schemaPath:"#/properties/cursor/allOf/2/then/properties/lookback/allOf/0/then/pattern",keyword:"pattern",params:{pattern: "^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d|w))+$"}};
 if(vErrors === null){
 vErrors = [err94];
 }
@@ -1352,7 +1362,7 @@ errors++;
 }
 }
 else {
-const err95 = {instancePath:instancePath+"/cursor/name",schemaPath:"#/properties/cursor/allOf/2/then/properties/name/type",keyword:"type",params:{type: "string"}};
+const err95 = {instancePath:instancePath+"/cursor/lookback",schemaPath:"#/properties/cursor/allOf/2/then/properties/lookback/allOf/0/then/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err95];
 }
@@ -1361,10 +1371,11 @@ vErrors.push(err95);
 }
 errors++;
 }
+var _valid13 = _errs135 === errors;
+valid30 = _valid13;
 }
-}
-else {
-const err96 = {instancePath:instancePath+"/cursor",schemaPath:"#/properties/cursor/allOf/2/then/type",keyword:"type",params:{type: "object"}};
+if(!valid30){
+const err96 = {instancePath:instancePath+"/cursor/lookback",schemaPath:"#/properties/cursor/allOf/2/then/properties/lookback/allOf/0/if",keyword:"if",params:{failingKeyword: "then"}};
 if(vErrors === null){
 vErrors = [err96];
 }
@@ -1373,11 +1384,11 @@ vErrors.push(err96);
 }
 errors++;
 }
-var _valid10 = _errs110 === errors;
-valid22 = _valid10;
-}
-if(!valid22){
-const err97 = {instancePath:instancePath+"/cursor",schemaPath:"#/properties/cursor/allOf/2/if",keyword:"if",params:{failingKeyword: "then"}};
+const _errs138 = errors;
+let valid31 = true;
+const _errs139 = errors;
+if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
+const err97 = {};
 if(vErrors === null){
 vErrors = [err97];
 }
@@ -1386,12 +1397,20 @@ vErrors.push(err97);
 }
 errors++;
 }
+var _valid14 = _errs139 === errors;
+errors = _errs138;
+if(vErrors !== null){
+if(_errs138){
+vErrors.length = _errs138;
 }
-if(data.from !== undefined){
-let data26 = data.from;
-if(typeof data26 === "string"){
-if(data26.length < 1){
-const err98 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/minLength",keyword:"minLength",params:{limit: 1}};
+else {
+vErrors = null;
+}
+}
+if(_valid14){
+const _errs141 = errors;
+if(!(((typeof data24 == "number") && (!(data24 % 1) && !isNaN(data24))) && (isFinite(data24)))){
+const err98 = {instancePath:instancePath+"/cursor/lookback",schemaPath:"#/properties/cursor/allOf/2/then/properties/lookback/allOf/1/then/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err98];
 }
@@ -1400,9 +1419,9 @@ vErrors.push(err98);
 }
 errors++;
 }
-}
-else {
-const err99 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/type",keyword:"type",params:{type: "string"}};
+if((typeof data24 == "number") && (isFinite(data24))){
+if(data24 < 1 || isNaN(data24)){
+const err99 = {instancePath:instancePath+"/cursor/lookback",schemaPath:"#/properties/cursor/allOf/2/then/properties/lookback/allOf/1/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err99];
 }
@@ -1412,14 +1431,103 @@ vErrors.push(err99);
 errors++;
 }
 }
+var _valid14 = _errs141 === errors;
+valid31 = _valid14;
 }
-else {
-const err100 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(!valid31){
+const err100 = {instancePath:instancePath+"/cursor/lookback",schemaPath:"#/properties/cursor/allOf/2/then/properties/lookback/allOf/1/if",keyword:"if",params:{failingKeyword: "then"}};
 if(vErrors === null){
 vErrors = [err100];
 }
 else {
 vErrors.push(err100);
+}
+errors++;
+}
+}
+if(data20.name !== undefined){
+let data25 = data20.name;
+if(typeof data25 === "string"){
+if(data25.length < 1){
+const err101 = {instancePath:instancePath+"/cursor/name",schemaPath:"#/properties/cursor/allOf/2/then/properties/name/minLength",keyword:"minLength",params:{limit: 1}};
+if(vErrors === null){
+vErrors = [err101];
+}
+else {
+vErrors.push(err101);
+}
+errors++;
+}
+}
+else {
+const err102 = {instancePath:instancePath+"/cursor/name",schemaPath:"#/properties/cursor/allOf/2/then/properties/name/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err102];
+}
+else {
+vErrors.push(err102);
+}
+errors++;
+}
+}
+}
+else {
+const err103 = {instancePath:instancePath+"/cursor",schemaPath:"#/properties/cursor/allOf/2/then/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err103];
+}
+else {
+vErrors.push(err103);
+}
+errors++;
+}
+var _valid10 = _errs110 === errors;
+valid22 = _valid10;
+}
+if(!valid22){
+const err104 = {instancePath:instancePath+"/cursor",schemaPath:"#/properties/cursor/allOf/2/if",keyword:"if",params:{failingKeyword: "then"}};
+if(vErrors === null){
+vErrors = [err104];
+}
+else {
+vErrors.push(err104);
+}
+errors++;
+}
+}
+if(data.from !== undefined){
+let data26 = data.from;
+if(typeof data26 === "string"){
+if(data26.length < 1){
+const err105 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/minLength",keyword:"minLength",params:{limit: 1}};
+if(vErrors === null){
+vErrors = [err105];
+}
+else {
+vErrors.push(err105);
+}
+errors++;
+}
+}
+else {
+const err106 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err106];
+}
+else {
+vErrors.push(err106);
+}
+errors++;
+}
+}
+}
+else {
+const err107 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err107];
+}
+else {
+vErrors.push(err107);
 }
 errors++;
 }

@@ -2,14 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher } from 'undici';
-import type { ConnectorContext } from '../../engine/contracts.ts';
-import { durationMs } from '../../engine/duration.ts';
-import { asFailure, failure } from '../../engine/errors.ts';
-import type { HttpConfig } from '../../schemas/generated/types.ts';
-import { createGate } from '../shared/pool.ts';
-import { createAccess } from './access.ts';
+import type { ConnectorContext } from '../../../engine/contracts.ts';
+import { durationMs } from '../../../engine/duration.ts';
+import { asFailure, type Failure, failure } from '../../../engine/errors.ts';
+import type { HttpConfig } from '../../../schemas/generated/types.ts';
+import { createGate } from '../pool.ts';
+import type { Access } from './access.ts';
 import { type Addresses, createAddresses } from './address.ts';
-import { final, networkFailure, statusFailure, type Timeouts } from './failures.ts';
+import { final, networkFailure, type Refusal, statusFailure, type Timeouts } from './failures.ts';
+import { type Rate, type RateLimit, sharedRate } from './rate.ts';
 import { isRedirect, nextAddress } from './redirect.ts';
 
 export interface Call {
@@ -21,6 +22,8 @@ export interface Call {
   body?: Uint8Array | AsyncIterable<Uint8Array>;
   /** Statuses that are an answer besides 200 to 299. */
   statuses?: readonly number[];
+  /** It only reads, whatever its method says: it may be sent again. */
+  reads?: boolean;
   signal: AbortSignal;
 }
 
@@ -50,10 +53,20 @@ const neutral = new Set(['accept', 'accept-encoding', 'user-agent', 'range', 'if
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 const excerptBytes = 4096;
 
-export function createClient(config: Omit<HttpConfig, 'connector'>, context: ConnectorContext): Client {
-  if (config.rate_limit !== undefined) throw failure('OPERATION_PENDING', { what: '`rate_limit`' });
+export interface ClientOptions
+  extends Pick<
+    HttpConfig,
+    'base_url' | 'allowed_hosts' | 'headers' | 'query' | 'concurrency' | 'connect_timeout' | 'read_timeout' | 'ca'
+  > {
+  access: Access;
+  rate?: RateLimit | undefined;
+  /** What an answer is that is no success, where the service has its own way to say it. */
+  refusal?(refusal: Refusal): Failure;
+}
+
+export function createClient(config: ClientOptions, context: ConnectorContext): Client {
+  const { access, refusal: failureOf = statusFailure } = config;
   const addresses = createAddresses(context.name, config);
-  const access = createAccess(config, context);
   const gate = createGate(config.concurrency ?? 8);
   const timeouts: Timeouts = {
     connectMs: durationMs(config.connect_timeout ?? '10s'),
@@ -68,6 +81,8 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
       hint,
     });
   }
+  const rate: Rate | undefined =
+    config.rate && sharedRate(`${context.name} ${config.base_url ?? config.allowed_hosts?.join(' ')}`, config.rate);
   let agent: Promise<Agent> | undefined;
   const unread = new Set<Readable>();
   const openAgent = async () => {
@@ -89,6 +104,7 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
   ): Promise<Answer> => {
     const leave = await gate.enter();
     try {
+      await rate?.turn(signal);
       signal.throwIfAborted();
       agent ??= openAgent();
       const response = await (await agent).request({
@@ -104,9 +120,11 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
       incoming.on('error', () => {});
       unread.add(incoming);
       incoming.once('close', () => unread.delete(incoming));
+      const received = joined(response.headers);
+      rate?.heard(received);
       return {
         status: response.statusCode,
-        headers: joined(response.headers),
+        headers: received,
         url: plain,
         body: checked(incoming, plain, timeouts, signal),
         drop: () => incoming.destroy(),
@@ -123,6 +141,7 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
     async exchange(call) {
       const { method, signal, statuses } = call;
       const once = call.body !== undefined && !(call.body instanceof Uint8Array);
+      const repeats = call.reads === true || repeatable.has(method);
       const visited = [call.url];
       let renewed = false;
       for (;;) {
@@ -134,11 +153,11 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
         for (const [name, value] of Object.entries(call.headers ?? {})) {
           if (own || url.host === call.url.host || neutral.has(name)) headers[name] = value;
         }
-        const signed = own ? await access.sign(url, headers) : access.strip(url);
+        const signed = own ? await access.sign(url, headers, { signal }) : access.strip(url);
         const answer = await send(call, url, plain, headers).catch((error: unknown) => {
           if (signal.aborted) throw signal.reason;
           const network = networkFailure(error, plain, timeouts);
-          throw network.reached && !(repeatable.has(method) && !once) ? final(network.failure) : network.failure;
+          throw network.reached && !(repeats && !once) ? final(network.failure) : network.failure;
         });
         const { status } = answer;
         if ((status >= 200 && status < 300) || statuses?.includes(status)) return answer;
@@ -153,7 +172,7 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
           renewed = true;
           continue;
         }
-        const refusal = statusFailure({
+        const refusal = failureOf({
           method,
           url: plain,
           status,
@@ -162,7 +181,7 @@ export function createClient(config: Omit<HttpConfig, 'connector'>, context: Con
           connection: own ? context.name : undefined,
         });
         const askedToRepeat = (status === 429 || status === 503) && refusal.afterMs !== undefined;
-        throw once || !(repeatable.has(method) || askedToRepeat) ? final(refusal) : refusal;
+        throw once || !(repeats || askedToRepeat) ? final(refusal) : refusal;
       }
     },
 

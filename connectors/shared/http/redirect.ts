@@ -1,5 +1,5 @@
 // Where a redirect leads, and when it is not followed.
-import { failure } from '../../engine/errors.ts';
+import { failure } from '../../../engine/errors.ts';
 import { type Addresses, shownUrl } from './address.ts';
 
 const statuses = new Set([301, 302, 303, 307, 308]);

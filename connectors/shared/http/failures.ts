@@ -1,5 +1,5 @@
 // What a broken connection and an answer that is no success are in the catalogue's words.
-import { Failure, failure, systemFailure } from '../../engine/errors.ts';
+import { Failure, failure, systemFailure } from '../../../engine/errors.ts';
 import { shownUrl } from './address.ts';
 
 const advice: Readonly<Record<string, string>> = {

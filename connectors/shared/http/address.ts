@@ -1,8 +1,8 @@
 // Which URL a path means, which hosts are the connection's own, and how a URL is shown.
-import type { Value } from '../../engine/contracts.ts';
-import { failure } from '../../engine/errors.ts';
-import type { HttpConfig } from '../../schemas/generated/types.ts';
-import { jsonText } from '../shared/json-text.ts';
+import type { Value } from '../../../engine/contracts.ts';
+import { failure } from '../../../engine/errors.ts';
+import type { HttpConfig } from '../../../schemas/generated/types.ts';
+import { jsonText } from '../json-text.ts';
 
 export interface Addresses {
   /** Whether there is a connection at all; without one every URL is as good as any other and none is the connection's own. */
