@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { failure, systemFailure } from '../engine/errors.ts';
 import { didYouMean } from '../engine/suggest.ts';
-import { type ConnectorField, connectorFields } from '../schemas/generated/fields.ts';
+import type { ConnectorField } from '../schemas/generated/fields.ts';
 
 export interface GivenFields {
   set: string[];
@@ -47,9 +47,8 @@ export interface ReadFields {
   secrets: Record<string, string>;
 }
 
-/** Reads the options by the types of the connector's schema. Throws for a secret that is an argument. */
-export async function readFields(connector: string, given: GivenFields): Promise<ReadFields> {
-  const known = Object.hasOwn(connectorFields, connector) ? connectorFields[connector]! : [];
+/** Reads the options by the types of the connector's fields. Throws for a secret that is an argument. */
+export async function readFields(given: GivenFields, known: readonly ConnectorField[]): Promise<ReadFields> {
   const fields: Record<string, unknown> = {};
   const secrets: Record<string, string> = {};
   for (const [name, text] of given.set.map(split)) {

@@ -7,6 +7,7 @@ import { painter } from './print.ts';
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   return createEngine({
     redactor: await outputRedactor(),
+    state: 'user',
     ...(canAsk()
       ? { askPassphrase: async (question, o) => (await import('./prompts.ts')).askPassphrase(question, o) }
       : {}),

@@ -34,8 +34,10 @@ export function printFailure(error: unknown): number {
 
 /** What to do about a credential that is not there. */
 function adviceOf({ code, data }: Failure): string | undefined {
-  const { connection, fields, hint } = data;
-  if (code !== 'CREDENTIAL_MISSING' || String(hint).includes('${') || connection === '') return undefined;
+  const { connection, fields, hint, inline } = data;
+  // A definition that gives the field itself asks no store for it.
+  if (code !== 'CREDENTIAL_MISSING' || inline === true || String(hint).includes('${') || connection === '')
+    return undefined;
   const variable = environmentName(String(connection), String(fields));
   return `\`pipe connections edit ${connection} --secret-from-stdin ${fields}\` keeps one, or set ${variable}`;
 }

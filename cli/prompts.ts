@@ -28,12 +28,23 @@ export async function askPassphrase(
   return ask('The same once more', (text) => (text === first ? undefined : 'It is not the same'));
 }
 
+interface TextQuestion {
+  placeholder?: string;
+  required?: boolean;
+  /** Why the text, which is not empty, cannot be taken. */
+  problem?(text: string): string | undefined;
+}
+
+/** Empty for none. */
 export async function askText(
   message: string,
-  { placeholder, required = false }: { placeholder?: string; required?: boolean } = {},
+  { placeholder, required = false, problem }: TextQuestion = {},
 ): Promise<string> {
   const { text } = await import('@clack/prompts');
-  const validate = (value: string | undefined) => (required && (value ?? '') === '' ? 'It is needed' : undefined);
+  const validate = (value = '') => {
+    if (value === '') return required ? 'It is needed' : undefined;
+    return problem?.(value);
+  };
   return (
     answered(await text({ message, output, validate, ...(placeholder === undefined ? {} : { placeholder }) })) ?? ''
   );
@@ -46,11 +57,15 @@ export async function askSecret(message: string): Promise<string> {
 
 export async function askChoice(
   message: string,
-  choices: readonly { value: string; hint?: string }[],
+  choices: readonly { value: string; label?: string; hint?: string }[],
   initial?: string,
 ): Promise<string> {
   const { select } = await import('@clack/prompts');
-  const options = choices.map(({ value, hint }) => ({ value, label: value, ...(hint === undefined ? {} : { hint }) }));
+  const options = choices.map(({ value, label = value, hint }) => ({
+    value,
+    label,
+    ...(hint === undefined ? {} : { hint }),
+  }));
   return answered(
     await select({ message, options, output, ...(initial === undefined ? {} : { initialValue: initial }) }),
   );

@@ -7,9 +7,14 @@ export interface Verb {
 }
 
 export const verbs: Readonly<Record<string, Verb>> = {
+  new: {
+    summary: 'make a pipe file from a template, or list the templates',
+    options: ['--list', '--connection', '--set', '--force', '--no-input', '--format', '--help'],
+    load: () => import('./commands/new.ts'),
+  },
   run: {
     summary: 'run a pipe file',
-    options: ['--param', '--limit', '--dry-run', '--log', '--report', '--quiet', '--help'],
+    options: ['--param', '--limit', '--dry-run', '--restart', '--no-state', '--log', '--report', '--quiet', '--help'],
     load: () => import('./commands/run.ts'),
   },
   check: {
@@ -22,14 +27,19 @@ export const verbs: Readonly<Record<string, Verb>> = {
     options: ['--param', '--format', '--help'],
     load: () => import('./commands/plan.ts'),
   },
+  runs: {
+    summary: 'list the runs so far, show one, its messages, remove old ones',
+    options: ['--pipe', '--status', '--since', '--limit', '--keep', '--older-than', '--format', '--help'],
+    load: () => import('./commands/runs.ts'),
+  },
   connections: {
     summary: 'add, list, verify and change the saved connections (short: conn)',
     options: ['--help'],
     load: () => import('./commands/connections.ts'),
   },
   connectors: {
-    summary: 'list the connectors, and show the fields of one',
-    options: ['--format', '--help'],
+    summary: 'list the connectors, show the fields of one, check a manifest of your own',
+    options: ['--connection', '--format', '--help'],
     load: () => import('./commands/connectors.ts'),
   },
   ls: {

@@ -62,11 +62,12 @@ function describe(plan: PlanDescription): string {
   ]);
   formatTable(rows).forEach((line, i) => {
     lines.push(line);
-    const { title, expressions, paths, columns } = plan.steps[i]!;
+    const { title, expressions, paths, columns, keeps } = plan.steps[i]!;
     if (title !== undefined) lines.push(paint('dim', `       ${title}`));
     for (const expression of paths.length > 0 ? expressions : expressions.slice(1))
       lines.push(paint('dim', `       ${expression}`));
     if (columns.length > 0) lines.push(paint('dim', `       reads ${columns.join(', ')}`));
+    if (keeps !== undefined) lines.push(paint('dim', `       ${keptText(keeps)}`));
   });
   if (plan.connections.length > 0) {
     lines.push('', 'connections');
@@ -80,6 +81,19 @@ function describe(plan: PlanDescription): string {
     lines.push(...formatTable(rows));
   }
   return `${lines.join('\n')}\n`;
+}
+
+function keptText({
+  kind,
+  name,
+  columns,
+  at,
+  pending,
+}: NonNullable<PlanDescription['steps'][number]['keeps']>): string {
+  if (kind === 'checkpoint') return `commits as it goes; a run that broke is gone on with by the checkpoint ${name}`;
+  if (pending !== undefined) return `delivers again what run ${pending} had read, which did not end`;
+  const from = at === undefined ? 'all of it, as no run has ended yet' : `what is new since ${JSON.stringify(at)}`;
+  return `by ${columns?.join(', ')}: ${from}`;
 }
 
 /** Which secrets have a value and where: `token in the keychain`. */

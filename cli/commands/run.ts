@@ -17,6 +17,8 @@ interface Options {
   log: LogStyle;
   report?: string;
   quiet?: boolean;
+  restart?: boolean;
+  state: boolean;
 }
 
 export async function command(argv: string[]): Promise<number> {
@@ -31,6 +33,8 @@ export async function command(argv: string[]): Promise<number> {
     )
     .option('--limit <rows>', 'at most so many rows of each read', wholeNumber)
     .option('--dry-run', 'read and work, but write, send and delete nothing')
+    .option('--restart', 'forget where a run of this pipe that did not end stands; what it wrote stays')
+    .option('--no-state', 'keep nothing of this run: no history, no positions')
     .addOption(new Option('--log <style>', 'json: one event a line').choices(['auto', 'plain', 'json']).default('auto'))
     .addOption(new Option('--report <style>', 'print the report of the run to stderr at the end').choices(['json']))
     .option('-q, --quiet', 'warnings and errors only')
@@ -43,7 +47,7 @@ export async function command(argv: string[]): Promise<number> {
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const engine = await openEngine();
+  const engine = await openEngine(options.state ? {} : { state: 'none' });
   try {
     const run = engine.run(await readDefinition(file), {
       texts: options.param,
@@ -52,6 +56,8 @@ export async function command(argv: string[]): Promise<number> {
       stdin: fromStdin(file),
       ...(options.limit === undefined ? {} : { limit: options.limit }),
       ...(options.dryRun === undefined ? {} : { dryRun: true }),
+      ...(options.restart === undefined ? {} : { restart: true }),
+      trigger: 'cli',
     });
     const view = createView(options.log, options.quiet === true);
     run.on((event) => view.see(event));
