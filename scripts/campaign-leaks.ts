@@ -1,534 +1,274 @@
 // Plants canary secrets in every kind of connection, makes runs succeed, fail, hang and crash, and looks for them in all that comes out.
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+// The library has every canary in every field of every connector in every scenario: each way in for a success, some of the ways in turn for
+// the rest; and fewer for the services of connectors/apis, which one interpreter reads. The command, as processes, has every connector once
+// in each scenario, format and log style: what only looks at definitions and what tries the connections have all canaries at once, each run
+// has another one; fields and ways take turns.
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { inspect } from 'node:util';
+import './campaign-leaks/nearby.mjs';
 import type { Redactor } from '../engine/redact.ts';
-import { createEngine, type Engine } from '../index.ts';
-import { type ConnectorField, connectorFields } from '../schemas/generated/fields.ts';
-import { connectors } from '../schemas/generated/language.ts';
-import { pipeCommand } from '../test/cli/pipe.ts';
-import { type HttpServer, startHttpServer } from '../test/servers/http.ts';
-
-/** Secrets of the shapes that slip through: each has something that an escape, an encoding or a line break changes. */
-export const canaries: Readonly<Record<string, string>> = {
-  plain: 'canaryPlainQ7zR2',
-  'URL-unsafe': 'cn/1?a=b&c#d+e f%20@:;',
-  'multi-line key': '-----BEGIN KEY-----\ncanaryLineOneAAAA\ncanaryLineTwoBBBB\n-----END KEY-----\n',
-  'JSON inside': '{"client_secret":"canaryInnerJ5on","n":"a\\"b\\\\c"}',
-  'base64 look-alike': 'Y2FuYXJ5QmFzZTY0Kys/Lw==',
-  'five characters': 'c#4/y',
-  'other letters': 'Schlüssel-鍵-🔑-canary',
-  'quotes and backslashes': 'cn"q\'b\\s\\\\n`t$x',
-  long: `canaryLong${'Ab3/'.repeat(400)}end`,
-  'URL with password': 'https://canaryuser:canaryP%40ss9@host.example/x',
-  'hexadecimal look-alike': '63616e617279deadbeef0123',
-  'spaces around': '  canary spaced out\t',
-};
-
-/** The texts that a canary must not be found as. */
-export function formsOf(secret: string): string[] {
-  const inner = [...secret.matchAll(/canary[A-Za-z0-9%]{6,}/g)].map(([text]) => text);
-  const forms = new Set<string>();
-  for (const text of [secret, secret.trim(), ...inner]) {
-    const bytes = Buffer.from(text);
-    forms.add(text);
-    forms.add(encodeURIComponent(text));
-    forms.add(encodeURI(text));
-    forms.add(new URLSearchParams({ x: text }).toString().slice(2));
-    forms.add(JSON.stringify(text).slice(1, -1));
-    forms.add(JSON.stringify(JSON.stringify(text)).slice(3, -3));
-    forms.add(text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;'));
-    forms.add(bytes.toString('hex'));
-    forms.add(inspect(text).slice(1, -1));
-    // Wherever it stands inside of a longer text: what of it does not depend on its neighbours.
-    for (const shift of [0, 1, 2]) {
-      const encoded = Buffer.concat([Buffer.alloc(shift), bytes])
-        .toString('base64')
-        .replace(/=+$/, '');
-      const own = encoded.slice(shift === 0 ? 0 : shift + 1, (shift + bytes.length) % 3 === 0 ? undefined : -1);
-      forms.add(own).add(own.replaceAll('+', '-').replaceAll('/', '_'));
-    }
-  }
-  return [...forms].filter((form) => form.length >= 5 && form !== 'https://');
-}
-
-/** The canaries found in a text, with the form and what is around it. */
-export function leaksIn(text: string, planted: readonly string[]): string[] {
-  return planted.flatMap((name) =>
-    formsOf(canaries[name]!).flatMap((form) => {
-      const at = text.indexOf(form);
-      return at < 0
-        ? []
-        : [
-            `${name} as ${JSON.stringify(form.slice(0, 40))} in …${JSON.stringify(text.slice(Math.max(0, at - 60), at + 40))}`,
-          ];
-    }),
-  );
-}
+import { createEngine } from '../index.ts';
+import { apis } from '../schemas/generated/apis.ts';
+import { compileSources } from '../test/cli/compile.ts';
+import { canaries, leaksIn } from './campaign-leaks/canaries.ts';
+import {
+  exercise,
+  exerciseCommand,
+  inTurn,
+  logStyles,
+  lookAt,
+  type Search,
+  textsBelow,
+} from './campaign-leaks/outputs.ts';
+import {
+  crashingStore,
+  environment,
+  type Planting,
+  plant,
+  type Scenario,
+  scenarios,
+  type Target,
+  targets,
+  type Way,
+  waits,
+  ways,
+} from './campaign-leaks/planting.ts';
+import { realServerOf, startHostile, tokenAnswer } from './campaign-leaks/servers.ts';
 
 export interface Outcome {
   connector: string;
-  scenario: string;
-  /** Channels that were searched. */
+  scenario: Scenario;
+  /** Outputs that were searched. */
   searched: number;
+  /** Runs that came to a good end. */
+  succeeded: number;
   leaks: string[];
+  /** Processes that had to be ended. */
+  late: string[];
   seconds: number;
 }
 
 export interface CampaignOptions {
+  /** All, unless told: connectors, their fields, canaries, ways, scenarios. */
   connectors?: readonly string[];
+  fields?: readonly string[];
   canaries?: readonly string[];
   ways?: readonly Way[];
   scenarios?: readonly Scenario[];
-  /** Only these fields; all, unless told. */
-  fields?: readonly string[];
-  /** The command as well, as processes of their own, which `run` and `plan` that many of the pipes; 0: only the library. */
-  command: number;
+  /** The library, the command as processes, or both. */
+  parts: readonly ('library' | 'command')[];
   /** In place of the engine's own: to see that the search finds what is not redacted. */
   redactor?: Redactor;
   /** Told of each outcome. */
   progress?(outcome: Outcome): void;
 }
 
-/** How a secret comes into a connection. */
-export type Way =
-  | 'text in the pipe'
-  | 'text in the project'
-  | 'store'
-  | 'environment'
-  | 'file'
-  | 'secret reference'
-  | 'param';
-export const ways: readonly Way[] = [
-  'text in the pipe',
-  'text in the project',
-  'store',
-  'environment',
-  'file',
-  'secret reference',
-  'param',
-];
-
-export type Scenario = 'success' | 'wrong password' | 'timeout' | 'connection cut' | 'invalid definition' | 'crash';
-export const scenarios: readonly Scenario[] = [
-  'success',
-  'wrong password',
-  'timeout',
-  'connection cut',
-  'invalid definition',
-  'crash',
-];
-
-/** Every connector with code and secret fields, as its schema has them, and the maps that may hold secrets as well. */
-export function targets(): { connector: string; field: string }[] {
-  return Object.entries(connectors).flatMap(([connector, { planned, secrets, fields }]) => {
-    if (planned === true) return [];
-    const maps = Object.entries(fields).flatMap(([pointer, { scope }]) =>
-      scope?.includes('secret') ? [pointer.slice(1)] : [],
-    );
-    return [...secrets, ...maps].map((field) => ({ connector, field }));
-  });
+/** Connectors that have no run with a good end, though they should. */
+export function unproved(outcomes: readonly Outcome[]): string[] {
+  const good = outcomes.filter(({ scenario }) => scenario === 'success');
+  return [...new Set(good.map(({ connector }) => connector))].filter(
+    (connector) => !good.some((each) => each.connector === connector && each.succeeded > 0),
+  );
 }
 
-interface Hostile {
-  http: HttpServer;
-  /** Answers every byte with itself, hangs, or breaks off. */
-  echo: number;
-  silent: number;
-  cutting: number;
-  close(): Promise<void>;
-}
+const crash = fileURLToPath(new URL('campaign-leaks/crash.mjs', import.meta.url));
 
-async function startHostile(): Promise<Hostile> {
-  const http = await startHttpServer();
-  http.otherwise((request, response) => {
-    const { headers, url = '' } = request;
-    if (url.startsWith('/hang')) return;
-    if (url.startsWith('/cut')) {
-      response.socket?.destroy();
-      return;
-    }
-    if (url.startsWith('/ok')) {
-      response.writeHead(200, { 'content-type': 'text/csv' }).end('id,name\n1,a\n');
-      return;
-    }
-    // A server that says in its answer what it was sent, in every way it can think of.
-    const sent = String(headers.authorization ?? '').replace(/^\w+ /, '');
-    const decoded = Buffer.from(sent, 'base64').toString();
-    const told = [
-      url,
-      decodeURIComponent(url.replace(/%(?![0-9a-f]{2})/gi, '%25')),
-      JSON.stringify(headers),
-      sent,
-      decoded,
-      decoded.replace(/^[^:]*:/, ''),
-      Buffer.from(sent).toString('base64'),
-    ];
-    response
-      .writeHead(401, {
-        'content-type': 'text/plain; charset=utf-8',
-        'www-authenticate': `Bearer error="${encodeURIComponent(sent)}"`,
-      })
-      .end(told.join('\n'));
-  });
-  const sockets = new Set<Socket>();
-  const servers: Server[] = [];
-  const listen = async (connected: (socket: Socket) => void): Promise<number> => {
-    const server = createServer((socket) => {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      connected(socket);
-    });
-    servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return (server.address() as { port: number }).port;
-  };
-  return {
-    http,
-    echo: await listen((socket) => socket.pipe(socket)),
-    silent: await listen(() => {}),
-    cutting: await listen((socket) => socket.once('data', () => socket.destroy())),
-    async close() {
-      for (const socket of sockets) socket.destroy();
-      await Promise.all([http.close(), ...servers.map((server) => new Promise((resolve) => server.close(resolve)))]);
-    },
-  };
-}
-
-/** A definition that leads to a server for the scenario: by the fields that the connector's schema has. */
-function definitionOf(connector: string, scenario: Scenario, hostile: Hostile): Record<string, unknown> {
-  const fields = new Map((connectorFields[connector] ?? []).map((field) => [field.name, field]));
-  const path = { success: 'ok', timeout: 'hang', 'connection cut': 'cut' }[scenario as string] ?? 'no';
-  const port = { timeout: hostile.silent, 'connection cut': hostile.cutting }[scenario as string] ?? hostile.echo;
-  const definition: Record<string, unknown> = { connector };
-  for (const [name, field] of fields) if (field.required && !field.secret) definition[name] = exampleOf(field);
-  for (const name of ['base_url', 'endpoint']) if (fields.has(name)) definition[name] = `${hostile.http.url}/${path}/`;
-  if (fields.has('host')) Object.assign(definition, { host: '127.0.0.1' }, fields.has('port') ? { port } : {});
-  for (const name of ['connect_timeout', 'read_timeout', 'statement_timeout'])
-    if (fields.has(name)) definition[name] = '1s';
-  return definition;
-}
-
-function exampleOf({ examples, choices, type }: ConnectorField): unknown {
-  return examples?.[0] ?? choices?.[0] ?? (type.includes('number') ? 1 : 'x');
-}
-
-/** Ways to authenticate that make the connector use the field. */
-function authOf(connector: string, field: string): string | undefined {
-  const { choices } = connectorFields[connector]?.find(({ name }) => name === 'auth') ?? {};
-  if (choices === undefined) return undefined;
-  if (field === 'password') return 'basic';
-  return field === 'token' ? 'bearer' : 'none';
-}
-
+/** Throws for a connector that the campaign has no server for. */
 export async function runLeakCampaign(options: CampaignOptions): Promise<Outcome[]> {
-  const {
-    command,
-    progress,
-    ways: chosen = ways,
-    scenarios: tried = scenarios,
-    canaries: names = Object.keys(canaries),
-  } = options;
+  const { progress, scenarios: tried = scenarios } = options;
+  const all = targets().filter(
+    ({ connector, field }) =>
+      options.connectors?.includes(connector) !== false && options.fields?.includes(field) !== false,
+  );
+  const names = [...new Set(all.map(({ connector }) => connector))];
+  const missing = names.filter((connector) => realServerOf(connector) === undefined);
+  if (missing.length > 0)
+    throw new Error(`no server for ${missing.join(', ')}: add one to scripts/campaign-leaks/servers.ts`);
   const hostile = await startHostile();
   const outcomes: Outcome[] = [];
+  Object.assign(process.env, environment);
   try {
-    for (const connector of new Set(targets().map((each) => each.connector))) {
-      if (options.connectors?.includes(connector) === false) continue;
-      for (const scenario of tried) {
-        const started = Date.now();
-        const outcome: Outcome = { connector, scenario, searched: 0, leaks: [], seconds: 0 };
-        const fields = targets().filter(
-          (each) => each.connector === connector && options.fields?.includes(each.field) !== false,
-        );
-        for (const { field } of fields) {
-          for (const way of chosen)
-            await plant({
-              connector,
-              field,
-              way,
-              scenario,
-              names,
-              hostile,
-              command,
-              outcome,
-              redactor: options.redactor,
-            });
+    for (const connector of names) {
+      const real = await realServerOf(connector)!(hostile);
+      try {
+        for (const scenario of tried) {
+          const started = Date.now();
+          const outcome: Outcome = { connector, scenario, searched: 0, succeeded: 0, leaks: [], late: [], seconds: 0 };
+          const { http } = hostile;
+          process.env.LEAK_TOKEN_URL =
+            {
+              timeout: `${http.url}/hang/token`,
+              'connection cut': `${http.url}/cut/token`,
+              success: tokenAnswer(http),
+            }[scenario as string] ?? `${http.url}/no/token`;
+          const place = { scenario, hostile, real, names: options.canaries ?? Object.keys(canaries) };
+          const fields = all.filter((each) => each.connector === connector);
+          if (options.parts.includes('library')) await library(fields, place, outcome, options);
+          if (options.parts.includes('command')) await command(connector, fields, place, outcome, options);
+          outcome.seconds = (Date.now() - started) / 1000;
+          outcomes.push(outcome);
+          progress?.(outcome);
         }
-        outcome.seconds = (Date.now() - started) / 1000;
-        outcomes.push(outcome);
-        progress?.(outcome);
+      } finally {
+        await real.close();
       }
     }
   } finally {
+    for (const name of Object.keys(environment)) delete process.env[name];
     await hostile.close();
   }
   return outcomes;
 }
 
-interface Planting {
-  connector: string;
-  field: string;
-  way: Way;
-  scenario: Scenario;
-  names: readonly string[];
-  hostile: Hostile;
-  command: number;
-  outcome: Outcome;
-  redactor: Redactor | undefined;
+type Place = Omit<Planting, keyof Target | 'way'>;
+
+/** The ways that a field is given in, in the library, as the head of this file says. */
+function waysOf(connector: string, at: number, scenario: Scenario, { ways: chosen }: CampaignOptions): readonly Way[] {
+  // Secrets that stand in the text are there before anything can break that has them.
+  const all = (chosen ?? ways).filter((way) => scenario !== 'crash' || !way.startsWith('text'));
+  if (chosen !== undefined) return all.length === 0 ? chosen : all;
+  const isService = Object.hasOwn(apis, connector);
+  if (scenario === 'success' && !isService) return all;
+  const often = scenario === 'wrong password' ? 4 : 2;
+  // A service may take no text that does not look like its secrets: not the first of the ways.
+  const first = at + 2 * scenarios.indexOf(scenario) + (isService ? 3 : 0);
+  return [0, 4, 2, 7]
+    .slice(0, isService ? Math.ceil(often / 2) : often)
+    .map((step) => all[(first + step) % all.length]!);
 }
 
-/** One connection for each canary, in one project; then everything that can be done with them. */
-async function plant(planting: Planting): Promise<void> {
-  const { connector, field, way, scenario, names, hostile, outcome } = planting;
-  const root = mkdtempSync(join(tmpdir(), 'pipe-leaks-'));
-  const folder = join(root, 'work');
-  mkdirSync(folder);
-  const environment: Record<string, string> = {};
-  const search = (channel: string, text: string, planted: readonly string[] = names) => {
+async function library(
+  fields: readonly Target[],
+  place: Place,
+  outcome: Outcome,
+  options: CampaignOptions,
+): Promise<void> {
+  const plantings = fields.flatMap((target, i) =>
+    waysOf(target.connector, i, place.scenario, options).map((way) => ({ ...target, ...place, way })),
+  );
+  const { redactor } = options;
+  // Where a server says nothing, the time goes by in waiting.
+  await inTurn(plantings, place.scenario === 'timeout' ? 8 : 2, async (planting) => {
+    const { way, scenario, names, field } = planting;
+    const hangs = waits(scenario);
+    const search = searchOf(planting, outcome);
+    const planted = await plant(planting);
+    const { root, folder, pipes, saved } = planted;
+    try {
+      const engine = createEngine({
+        folder,
+        configFolder: join(root, 'config/pipewright'),
+        stateFolder: join(root, 'state'),
+        ...(redactor === undefined ? {} : { redactor }),
+        ...(scenario === 'crash' && way === 'store' ? { credentials: crashingStore(names, field) } : {}),
+      });
+      try {
+        const runs = await Promise.all(pipes.map((pipe) => exercise(engine, pipe, hangs, search)));
+        outcome.succeeded += runs.filter((done) => done).length;
+        const path = planting.real?.path ?? 'a.csv';
+        await Promise.all(saved.map((alias) => lookAt(engine, alias, path, hangs, search)));
+      } finally {
+        await engine.close();
+      }
+      searchFiles(planted.root, way, search);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+}
+
+async function command(
+  connector: string,
+  fields: readonly Target[],
+  place: Place,
+  outcome: Outcome,
+  { ways: chosen = ways }: CampaignOptions,
+): Promise<void> {
+  const at = scenarios.indexOf(place.scenario);
+  const turn = [...new Set(targets().map((each) => each.connector))].indexOf(connector) + at;
+  const atOnce = place.scenario === 'timeout' ? 6 : 2;
+  const work = async (planting: Planting, crash?: string) => {
+    const search = searchOf(planting, outcome);
+    const planted = await plant(planting);
+    try {
+      const unseen = !(waits(planting.scenario) || planting.scenario === 'wrong password');
+      const o = {
+        first: at * logStyles.length,
+        atOnce,
+        definitions: unseen,
+        ...(crash === undefined ? {} : { crash }),
+      };
+      const { succeeded, late } = await exerciseCommand(planted, o, search);
+      outcome.succeeded += succeeded;
+      outcome.late.push(...late.map((each) => `${connector}, ${planting.scenario}: ${each}`));
+      searchFiles(planted.root, planting.way, search);
+    } finally {
+      rmSync(planted.root, { recursive: true });
+    }
+  };
+  const field = fields[at % fields.length]!;
+  await work({ ...field, ...place, way: chosen[turn % chosen.length]! });
+  if (place.scenario === 'crash')
+    await work({ ...fields[0]!, ...place, scenario: 'success', way: 'environment' }, crash);
+}
+
+function searchOf({ connector, field, way, scenario, names }: Planting, outcome: Outcome): Search {
+  return (channel, text, planted = names) => {
     outcome.searched += 1;
     for (const leak of leaksIn(text, planted))
       outcome.leaks.push(`${connector}.${field}, ${way}, ${scenario}, ${channel}: ${leak}`);
   };
-  try {
-    const passphrase = join(root, 'passphrase');
-    writeFileSync(passphrase, 'correct horse');
-    chmodSync(passphrase, 0o600);
-    const store = { name: 'file', path: join(root, 'credentials'), passphrase_file: passphrase, cost: 10 };
-    const isMap = !connectors[connector]!.secrets.includes(field);
-    const project: Record<string, unknown> = {};
-    const pipes: { name: string; file: string; params: Record<string, string> }[] = [];
-    for (const [i, name] of names.entries()) {
-      const alias = `canary-${i}`;
-      const variable = `LEAK_SECRET_${i}`;
-      const secret = canaries[name]!;
-      // A file and the environment lose what is around: a line end, a NUL.
-      environment[variable] = secret;
-      writeFileSync(join(folder, `${alias}.secret`), secret);
-      const reference = {
-        'text in the pipe': secret.replaceAll('${', '$${'),
-        'text in the project': secret.replaceAll('${', '$${'),
-        store: undefined,
-        environment: `\${env.${variable}}`,
-        file: `\${file("${alias}.secret")}`,
-        'secret reference': `\${secret("${alias}")}`,
-        param: '${params.key}',
-      }[way];
-      const crash =
-        scenario === 'crash' && reference?.startsWith('${') ? `\${int(${reference.slice(2, -1)})}` : reference;
-      const definition = definitionOf(connector, scenario, hostile);
-      const auth = authOf(connector, field);
-      if (auth !== undefined) definition.auth = auth;
-      if (isMap) definition[field] = { 'X-Api-Key': crash ?? 'none', accept: 'text/csv' };
-      else if (crash !== undefined) definition[field] = crash;
-      if (scenario === 'invalid definition')
-        Object.assign(definition, {
-          [`${field}s`]: reference ?? secret,
-          [field]: isMap ? { authorization: [secret] } : [reference ?? secret],
-        });
-      const inPipe = way === 'text in the pipe' || way === 'param';
-      if (!inPipe) project[alias] = definition;
-      const pipe = {
-        ...(way === 'param' ? { params: { key: { type: 'string', secret: true } } } : {}),
-        ...(inPipe ? { connections: { [alias]: definition } } : {}),
-        tasks: [
-          { op: 'read', path: `/${alias}/a.csv` },
-          { op: 'write', path: `out-${i}.csv` },
-        ],
-      };
-      const file = join(folder, `${alias}.json`);
-      writeFileSync(file, JSON.stringify(pipe, undefined, 1));
-      pipes.push({ name, file, params: way === 'param' ? { key: secret } : {} });
-    }
-    writeFileSync(
-      join(folder, 'pipewright.yaml'),
-      JSON.stringify({ credentials: store, connections: project }, undefined, 1),
-    );
-    Object.assign(process.env, environment);
-    const own = { folder, configFolder: join(root, 'config'), stateFolder: join(root, 'state') };
-    if (way === 'store' || way === 'secret reference')
-      await fillStore(store, names, way === 'store' && !isMap ? field : 'value');
-
-    const engine = createEngine({
-      ...own,
-      ...(planting.redactor === undefined ? {} : { redactor: planting.redactor }),
-      ...(scenario === 'crash' && way === 'store' ? { credentials: crashingStore(names) } : {}),
-    });
-    try {
-      await Promise.all(pipes.map((pipe) => exercise(engine, pipe, search)));
-      await Promise.all(Object.keys(project).map((alias) => lookAt(engine, alias, search)));
-    } finally {
-      await engine.close();
-    }
-    if (planting.command > 0)
-      await exerciseCommand({ folder, root, pipes, environment, project }, planting.command, search);
-    for (const [path, text] of textsBelow(join(root, 'state'))) search(`state file ${path}`, text);
-    if (way !== 'text in the project')
-      for (const [path, text] of textsBelow(join(root, 'config'))) search(`registry ${path}`, text);
-  } finally {
-    for (const name of Object.keys(environment)) delete process.env[name];
-    rmSync(root, { recursive: true });
-  }
 }
 
-type Search = (channel: string, text: string, planted?: readonly string[]) => void;
-
-async function fillStore(
-  store: { path: string; passphrase_file: string; cost: number },
-  names: readonly string[],
-  field: string,
-): Promise<void> {
-  const { createFileStore } = await import('../engine/credentials/file.ts');
-  const { credentialOf } = await import('../engine/secret.ts');
-  const opened = createFileStore({ path: store.path, passphraseFile: store.passphrase_file, cost: store.cost });
-  const { signal } = new AbortController();
-  for (const [i, name] of names.entries())
-    await opened.put(`canary-${i}`, credentialOf({ [field]: canaries[name]! }), { signal });
-  await opened.close();
+function searchFiles(root: string, way: Way, search: Search): void {
+  for (const [path, text] of textsBelow(join(root, 'state'))) search(`state file ${path}`, text);
+  if (way !== 'text in the registry')
+    for (const [path, text] of textsBelow(join(root, 'config'))) search(`registry ${path}`, text);
 }
 
-/** Someone's store whose errors tell what is in it, once it has given it. */
-function crashingStore(names: readonly string[]) {
-  const asked = new Set<string>();
-  return {
-    name: 'crashing',
-    async get(name: string) {
-      const { credentialOf } = await import('../engine/secret.ts');
-      const secret = canaries[names[Number(/\d+$/.exec(name)?.[0])] ?? 'plain']!;
-      if (asked.has(name)) {
-        const cause = Object.assign(new Error(`lookup of ${secret}`), {
-          detail: { token: secret, bytes: Buffer.from(secret) },
-        });
-        throw new TypeError(`cannot read ${JSON.stringify({ secret })}`, { cause });
-      }
-      asked.add(name);
-      return { fields: credentialOf({ password: secret, token: secret, value: secret }) };
-    },
-    async close() {},
-  };
-}
-
-async function exercise(
-  engine: Engine,
-  { name, file, params }: { name: string; file: string; params: Record<string, string> },
-  search: Search,
-): Promise<void> {
-  const planted = [name];
-  const caught = (what: string) => (error: unknown) => searchError(what, error, search, planted);
-  const checked = await engine.check(file);
-  search('check', `${checked.text()}\n${JSON.stringify(checked.diagnostics)}`, planted);
-  await engine.plan(file, { params }).then((plan) => search('plan', JSON.stringify(plan), planted), caught('plan'));
-  const run = engine.run(file, { params, signal: AbortSignal.timeout(1500) });
-  const events: string[] = [];
-  run.on((event) => events.push(JSON.stringify(event, bigints), inspect(event, { depth: 9 })));
-  await run.result.then((report) => search('report', JSON.stringify(report), planted), caught('run'));
-  search('events', events.join('\n'), planted);
-}
-
-async function lookAt(engine: Engine, alias: string, search: Search): Promise<void> {
-  const { connections } = engine;
-  const calls: Record<string, () => Promise<unknown>> = {
-    list: () => connections.list(),
-    get: () => connections.get(alias),
-    verify: () => connections.verify(alias, { timeoutMs: 1000 }),
-    export: () => connections.export(),
-    describe: () => connections.describe(`/${alias}/a.csv`, { signal: AbortSignal.timeout(1500) }),
-    ls: () => connections.ls(`/${alias}/`, { signal: AbortSignal.timeout(1500) }),
-  };
-  for (const [what, call] of Object.entries(calls)) {
-    await call().then(
-      (value) => search(what, JSON.stringify(value, bigints)),
-      (error) => searchError(what, error, search),
-    );
-  }
-}
-
-/** An error in every way it can be printed: message, stack, cause, JSON, and inspected with all its properties. */
-function searchError(what: string, error: unknown, search: Search, planted?: readonly string[]): void {
-  const texts = [
-    String(error),
-    JSON.stringify(error, bigints),
-    inspect(error, { depth: 12, showHidden: true, maxStringLength: null, maxArrayLength: null }),
-  ];
-  for (let each = error; each instanceof Error; each = each.cause) {
-    texts.push(each.message, each.stack ?? '', JSON.stringify({ ...each }, bigints));
-    const { diagnostics, report } = each as { diagnostics?: { text?(): string }; report?: unknown };
-    texts.push(diagnostics?.text?.() ?? '', JSON.stringify(report, bigints) ?? '');
-  }
-  search(`${what}: error`, texts.join('\n'), planted);
-}
-
-function bigints(_: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? String(value) : value;
-}
-
-interface CommandPlace {
-  folder: string;
-  root: string;
-  pipes: readonly { name: string; file: string; params: Record<string, string> }[];
-  environment: Record<string, string>;
-  project: Record<string, unknown>;
-}
-
-/** The command in every format. A canary as argument (`-p`) is the caller's own doing, so params go without. */
-async function exerciseCommand(
-  { folder, root, pipes, environment, project }: CommandPlace,
-  runs: number,
-  search: Search,
-): Promise<void> {
-  const env = { ...environment, XDG_CONFIG_HOME: join(root, 'config'), XDG_STATE_HOME: join(root, 'state') };
-  const run = async (...args: string[]) => {
-    const { stdout, stderr } = await pipeCommand(args, { cwd: folder, env });
-    search(`pipe ${args.join(' ')}`, `${stdout}\n${stderr}`);
-  };
-  const files = pipes.map(({ file }) => file);
-  for (const format of ['text', 'json', 'sarif']) await run('check', '--format', format, ...files);
-  await run('connections', 'list', '--format', 'json');
-  await run('connections', 'export');
-  if (Object.keys(project).length > 0) {
-    await run('connections', 'verify', '--all', '--timeout', '2');
-    await run('connections', 'verify', '--all', '--timeout', '2', '--format', 'json');
-    await run('connections', 'show', 'canary-0');
-  }
-  for (const [i, { file }] of pipes.slice(0, runs).entries()) {
-    const styles = [['--log', 'auto'], ['--log', 'plain', '--report', 'json'], ['--log', 'json'], ['--quiet']];
-    await run('run', file, ...styles[i % styles.length]!);
-    await run('plan', file, ...(i % 2 === 0 ? [] : ['--format', 'json']));
-  }
-}
-
-function textsBelow(folder: string): [path: string, text: string][] {
-  try {
-    return readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => [entry.name, readFileSync(join(entry.parentPath, entry.name), 'latin1')]);
-  } catch {
-    return [];
-  }
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const command = process.argv.includes('--command') ? Number.POSITIVE_INFINITY : 0;
-  // A process for each output takes its time: two ways stand for all.
-  const chosen: readonly Way[] = command > 0 ? ['text in the pipe', 'environment'] : ways;
+async function main(): Promise<void> {
   const only = process.argv.slice(2).filter((each) => !each.startsWith('-'));
+  const parts = (['library', 'command'] as const).filter((part) => !process.argv.includes(`--no-${part}`));
+  const compiled = await compileSources();
+  process.env.PIPE_TEST_COMPILED = compiled.folder;
   console.log(
-    `${Object.keys(canaries).length} canaries × ${chosen.length} ways; connectors: ${[...new Set(targets().map(({ connector }) => connector))].join(', ')}`,
+    `${Object.keys(canaries).length} canaries in ${targets().length} fields of connectors: ${parts.join(', ')}`,
   );
-  const outcomes = await runLeakCampaign({
-    command,
-    ways: chosen,
-    ...(only.length === 0 ? {} : { connectors: only }),
-    progress: ({ connector, scenario, searched, leaks, seconds }) => {
-      console.log(
-        `  ${connector.padEnd(10)}  ${scenario.padEnd(18)}  ${String(searched).padStart(6)} outputs  ${String(leaks.length).padStart(4)} leaks  ${seconds.toFixed(1)} s`,
-      );
-      for (const leak of leaks.slice(0, 5)) console.log(`      ${leak}`);
-    },
-  });
-  const leaks = outcomes.reduce((sum, each) => sum + each.leaks.length, 0);
-  console.log(`${outcomes.reduce((sum, each) => sum + each.searched, 0)} outputs searched, ${leaks} leaks`);
-  process.exitCode = leaks === 0 ? 0 : 1;
+  try {
+    const outcomes = await runLeakCampaign({
+      parts,
+      ...(only.length === 0 ? {} : { connectors: only }),
+      progress(outcome) {
+        console.log(line(outcome.connector, outcome.scenario, [outcome]));
+        for (const leak of outcome.leaks.slice(0, 5)) console.log(`      ${leak}`);
+        for (const late of outcome.late) console.log(`      ended after its time: ${late}`);
+      },
+    });
+    console.log('\nOf each connector, in all scenarios:');
+    for (const connector of new Set(outcomes.map((each) => each.connector))) {
+      const own = outcomes.filter((each) => each.connector === connector);
+      console.log(line(connector, '', own));
+    }
+    console.log(line('all', '', outcomes));
+    const notSeen = unproved(outcomes);
+    for (const connector of notSeen) console.log(`no run of ${connector} succeeded: its success was not looked at`);
+    const wrong = outcomes.reduce((sum, { leaks, late }) => sum + leaks.length + late.length, notSeen.length);
+    process.exitCode = wrong === 0 ? 0 : 1;
+  } finally {
+    compiled.remove();
+  }
 }
+
+function line(connector: string, scenario: string, outcomes: readonly Outcome[]): string {
+  const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, each) => total + of(each), 0);
+  const searched = String(sum((each) => each.searched)).padStart(6);
+  const succeeded = String(sum((each) => each.succeeded)).padStart(5);
+  const leaks = String(sum(({ leaks }) => leaks.length)).padStart(4);
+  const late = sum(({ late }) => late.length);
+  const seconds = sum((each) => each.seconds).toFixed(1);
+  const named = `  ${connector.padEnd(13)}  ${scenario.padEnd(18)}`;
+  return `${named}  ${searched} outputs  ${succeeded} good runs  ${leaks} leaks  ${late} late  ${seconds} s`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

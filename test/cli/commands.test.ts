@@ -143,6 +143,6 @@ describe('completion', () => {
     const { stdout: script } = await pipe('completion', 'bash');
     const program = `${script}\nCOMP_WORDS=(pipe ru); COMP_CWORD=1; _pipe; echo "\${COMPREPLY[@]}"; COMP_WORDS=(pipe run --li); COMP_CWORD=2; _pipe; echo "\${COMPREPLY[@]}"`;
     const { stdout, stderr } = spawnSync('bash', ['-c', program], { encoding: 'utf8' });
-    expect({ stdout, stderr }).toEqual({ stdout: 'run\n--limit\n', stderr: '' });
+    expect({ stdout, stderr }).toEqual({ stdout: 'run runs\n--limit\n', stderr: '' });
   });
 });

@@ -2,7 +2,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { actions } from '../../cli/commands/connections.ts';
 import { type HttpServer, startHttpServer } from '../servers/http.ts';
 import { keychainMissing, startKeychain } from '../servers/keychain.ts';
 import { type Ended, pipeCommand } from './pipe.ts';
@@ -28,7 +29,10 @@ afterAll(async () => {
 });
 beforeEach(() => {
   cwd = join(root, String(cases++));
-  mkdirSync(cwd);
+  mkdirSync(join(cwd, 'config/pipewright'), { recursive: true });
+  // A passphrase as hard to guess as it should be takes half a second in each process.
+  const own = join(cwd, 'config/pipewright/connections.yaml');
+  writeFileSync(own, 'credentials: { name: file, cost: 10 }\n', { mode: 0o600 });
 });
 
 function pipe(
@@ -66,6 +70,7 @@ const addShop = (...more: string[]) =>
 
 describe('pipe connections', () => {
   it('add, list, show, verify: from nothing to a connection that works', async () => {
+    rmSync(join(cwd, 'config'), { recursive: true });
     const none = await pipe(['connections', 'list']);
     expect(none).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('pipe connections add') });
 
@@ -87,6 +92,35 @@ describe('pipe connections', () => {
     expect(shown.stdout).toMatch(/– password +not configured\n/);
     expect(JSON.parse((await pipe(['conn', 'show', 'shop', '--format', 'json'])).stdout)).toMatchObject({
       config: { auth: 'bearer' },
+    });
+  });
+
+  it('add says when the project has another one of that alias, and tries the one that was added', async () => {
+    put('pipewright.yaml', 'connections:\n  shop: { connector: http, base_url: "http://127.0.0.1:1/" }\n');
+    const added = await addShop();
+    expect(added).toMatchObject({ code: 0, stderr: expect.stringContaining('✓ shop (http) ok') });
+    expect(added.stderr).toMatch(/warning here shop means the one in .*pipewright\.yaml/);
+    put('pipe.yaml', 'tasks:\n  - { op: read, path: /shop/a.csv }\n  - { op: write, path: "-" }\n');
+    expect((await pipe(['plan', 'pipe.yaml'])).stdout).toMatch(
+      /shop {2}http {2}from the project .*hides the one of the user/,
+    );
+  });
+
+  it('a variable that a definition names, and a secret that is nowhere', async () => {
+    put(
+      'pipewright.yaml',
+      `credentials: env\nconnections:\n  one: { connector: http, base_url: "${server.url}/", auth: bearer, token: "\${env.NOT_SET_HERE}" }\n  two: { connector: http, base_url: "${server.url}/", auth: bearer, token: '\${secret("shop-token")}' }\n`,
+    );
+    const [one, two] = [await pipe(['cat', '/one/a.csv']), await pipe(['cat', '/two/a.csv'])];
+    expect(one).toMatchObject({ code: 3, stderr: expect.stringContaining('NOT_SET_HERE is not set') });
+    // It would not be asked for: the definition gives the field.
+    expect(one.stderr).not.toContain('PIPE_ONE_TOKEN');
+    expect(two).toMatchObject({ code: 3, stderr: expect.stringContaining('set PIPE_SHOP_TOKEN_VALUE') });
+    put('pipewright.yaml', 'credentials: vualt\n');
+    const misspelt = await pipe(['check', 'pipewright.yaml']);
+    expect(misspelt).toMatchObject({
+      code: 2,
+      stdout: expect.stringMatching(/credentials is none of .*did you mean "vault"\?/),
     });
   });
 
@@ -252,28 +286,29 @@ describe('pipe connections', () => {
     );
   });
 
-  it.each([
-    'add',
-    'list',
-    'show',
-    'edit',
-    'rename',
-    'verify',
-    'disable',
-    'enable',
-    'default',
-    'secure',
-    'remove',
-    'export',
-    'import',
-  ])('%s --help has an example', async (action) => {
-    const { code, stdout } = await pipe(['connections', action, '--help']);
-    expect({ code, example: stdout.includes(`Example: `) && stdout.includes(`pipe connections ${action}`) }).toEqual({
-      code: 0,
-      example: true,
-    });
+  it('each action has help with an example', async () => {
+    for (const action of Object.keys(actions)) {
+      const { code, stdout } = await helpOf(action);
+      expect({ action, code, example: stdout.includes('Example: ') }).toEqual({ action, code: 0, example: true });
+      expect(stdout).toContain(`pipe connections ${action}`);
+    }
   });
 });
+
+/** Without a process: nothing of it depends on one. */
+async function helpOf(action: string): Promise<{ code: number; stdout: string }> {
+  let stdout = '';
+  const written = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    stdout += text;
+    return true;
+  });
+  try {
+    const { command } = await actions[action]!.load();
+    return { code: await command(['--help']), stdout };
+  } finally {
+    written.mockRestore();
+  }
+}
 
 describe('a look inside', () => {
   it('sample, describe, ls, cat, cp', async () => {
@@ -358,22 +393,38 @@ describe('the keychain', () => {
       skip(missing);
     }
     const keychain = await startKeychain();
+    rmSync(join(cwd, 'config'), { recursive: true });
     try {
       const env = { ...keychain.environment, PIPE_PASSPHRASE: '' };
-      const added = await pipe(
-        ['conn', 'add', 'http', '--alias', 'shop', '--set', `base_url=${server.url}/`].concat([
-          '--set',
-          'auth=bearer',
-          '--secret-from-stdin',
-          'token',
-        ]),
-        { stdin: secret, env },
-      );
+      const add = () =>
+        pipe(
+          ['conn', 'add', 'http', '--alias', 'shop', '--set', `base_url=${server.url}/`].concat([
+            '--set',
+            'auth=bearer',
+            '--secret-from-stdin',
+            'token',
+          ]),
+          { stdin: secret, env },
+        );
+      const added = await add();
       expect(added).toMatchObject({ code: 0, stderr: expect.stringContaining('its secrets are in the keychain') });
       expect((await pipe(['conn', 'show', 'shop'], { env })).stdout).toContain('configured: the keychain');
+      put('pipe.yaml', 'tasks:\n  - { op: read, path: /shop/a.csv }\n  - { op: write, path: "-" }\n');
+      expect(await pipe(['run', 'pipe.yaml', '-q'], { env })).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('333'),
+      });
+      const { eid } = JSON.parse((await pipe(['conn', 'show', 'shop', '--format', 'json'])).stdout) as { eid: string };
+      expect(await keychain.accounts()).toEqual([eid]);
+      expect(await pipe(['conn', 'remove', 'shop', '--yes'], { env })).toMatchObject({ code: 0 });
+      expect(await keychain.accounts()).toEqual([]);
+      await add();
       await keychain.lock();
       const locked = await pipe(['conn', 'verify', 'shop', '--timeout', '5'], { env });
       expect(locked).toMatchObject({ code: 3, stdout: expect.stringContaining('STORE_LOCKED the keychain is locked') });
+      const run = await pipe(['run', 'pipe.yaml', '-q'], { env });
+      expect(run).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('STORE_LOCKED') });
+      expect(run.stderr).toContain('unlock it');
     } finally {
       await keychain.close();
     }

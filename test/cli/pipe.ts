@@ -1,11 +1,16 @@
-// Runs the command `pipe` from the sources, as a process of its own.
+// Runs the command `pipe` from the sources, as a process of its own; compiled ones where `compile.ts` made them.
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-const tsx = import.meta.resolve('tsx');
+/** What node runs: looked up for each start, since a script may compile the sources itself. */
+export function program(): string[] {
+  const compiled = process.env.PIPE_TEST_COMPILED;
+  return compiled === undefined
+    ? ['--import', import.meta.resolve('tsx'), fileURLToPath(new URL('../../cli/main.ts', import.meta.url))]
+    : [join(compiled, 'cli/main.js')];
+}
 
 /** Whoever runs the tests has connections and keychains of their own. */
 const nowhere = {
@@ -27,14 +32,17 @@ export interface PipeOptions {
   stdin?: string | Uint8Array;
   /** Sends a signal, once, when stderr so far matches. */
   killWhen?: { matches: RegExp; signal: NodeJS.Signals };
+  /** Ends what takes longer; its code is null then. */
+  mostMs?: number;
 }
 
 export function pipeCommand(args: readonly string[], options: PipeOptions = {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', tsx, main, ...args], {
+    const child = spawn(process.execPath, [...program(), ...args], {
       cwd: options.cwd,
       env: { ...process.env, ...nowhere, NO_COLOR: '1', FORCE_COLOR: undefined, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
+      ...(options.mostMs === undefined ? {} : { timeout: options.mostMs, killSignal: 'SIGKILL' }),
     });
     let stdout = '';
     let stderr = '';

@@ -59,7 +59,7 @@ describe('the store', () => {
 
 describe('the status', () => {
   const definition = { connector: 'http', base_url: 'https://a.example', auth: 'bearer', token: 'one' };
-  const verified = { ok: true, digest: digestOf(definition), verified: '2026-01-01T00:00:00.000Z' };
+  const verified = { ok: true, digest: digestOf({ definition }), verified: '2026-01-01T00:00:00.000Z' };
 
   it.each<[string, object, object, string]>([
     ['never tried', definition, {}, 'unverified'],
@@ -69,10 +69,10 @@ describe('the status', () => {
     ['with another title', { ...definition, title: 'B' }, verified, 'ok'],
     ['disabled', { ...definition, disabled: true }, verified, 'disabled'],
   ])('%s', (_, now, record, status) => {
-    expect(statusOf(now as never, record).status).toBe(status);
+    expect(statusOf({ definition: now as never }, record).status).toBe(status);
   });
 
   it('tells nothing of a secret', () => {
-    expect(digestOf({ ...definition, token: 'two' })).toBe(digestOf(definition));
+    expect(digestOf({ definition: { ...definition, token: 'two' } })).toBe(digestOf({ definition }));
   });
 });

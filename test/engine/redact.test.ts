@@ -58,6 +58,13 @@ const encoders: Record<string, Encode> = {
   SQL: (text) => `'${text.replaceAll("'", "''")}'`,
   CSV: (text) => `"${text.replaceAll('"', '""')}"`,
   base64: (text) => Buffer.from(text).toString('base64'),
+  'OAuth application': (text) => {
+    const form = (part: string) =>
+      encodeURIComponent(part).replace(/[-_.!~*'()]|%20/g, (char) =>
+        char === '%20' ? '+' : `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+      );
+    return Buffer.from(`app:${form(text)}`).toString('base64');
+  },
   'base64 without padding': (text) => Buffer.from(text).toString('base64').replace(/=+$/, ''),
   base64url: (text) => Buffer.from(text).toString('base64url'),
   'base64 after 1 byte': (text) => Buffer.from(`:${text}!`).toString('base64'),
@@ -173,6 +180,18 @@ describe('forms of a secret', () => {
     expect(knowing('0000000000000000000000000000abcdef').redact('000000000000000000000000000000000000abcdef!')).toBe(
       '[secret]!',
     );
+  });
+
+  it('finds the beginning of a value where the text says that it was cut off', () => {
+    const redactor = createRedactor();
+    redactor.add('Ab3/long canary&that goes on for longer than is ever shown of it');
+    for (const shown of ['Ab3/…', 'Ab3/long can…', 'Ab3%2Flo…', 'Ab3%2Flong%20canary%2…', 'Ab3/long canary&am…']) {
+      expect(redactor.redact(`token ${shown} (1)`), shown).not.toMatch(/Ab3/);
+    }
+    const bytes = redactor.byteFilter();
+    const all = Buffer.concat([Buffer.from(bytes.push(Buffer.from('x Ab3/lo…'))), Buffer.from(bytes.end())]).toString();
+    expect(all).not.toContain('Ab3');
+    expect(redactor.redact('Ab3 and Ab3/ stay')).toBe('Ab3 and Ab3/ stay');
   });
 
   it('finds a long value that was cut off', () => {

@@ -198,8 +198,8 @@ describe('what is generated', () => {
     expect(tasks.switch?.fields['/cases/*']).toMatchObject({ tasks: true });
     expect(tasks.limit?.fields['/timeout']?.like).toBe('10m');
     expect(tasks.read?.keys['/partition']).toEqual(['by', 'into']);
-    expect(connectors.http?.secrets).toEqual(['password', 'token', 'client_secret', 'refresh_token']);
-    expect(connectors.mysql?.planned).toBe(true);
+    expect(connectors.http?.secrets).toEqual(['password', 'token', 'client_secret', 'refresh_token', 'access_token']);
+    expect(tasks.lookup?.planned).toBe(true);
     expect(formats.csv?.extensions).toEqual(['.csv']);
   });
 
@@ -268,7 +268,7 @@ describe('the bundled schemas for editors', () => {
   });
 
   test('leave room for connections that a manifest declares', () => {
-    expect(pipe({ connections: { calls: { connector: 'twilio', account_sid: 'AC1' } }, tasks: [{ op: 'dump' }] })).toBe(
+    expect(pipe({ connections: { calls: { connector: 'ours', account_sid: 'AC1' } }, tasks: [{ op: 'dump' }] })).toBe(
       true,
     );
   });

@@ -11,6 +11,8 @@ const run = promisify(execFile);
 export interface TestKeychain {
   /** What a process needs in its environment to use it. */
   environment: Record<string, string>;
+  /** The accounts of our service in it, asked by its own protocol. */
+  accounts(): Promise<string[]>;
   lock(): Promise<void>;
   close(): Promise<void>;
 }
@@ -95,6 +97,24 @@ export async function startKeychain({ service = true } = {}): Promise<TestKeycha
   }
   return {
     environment,
+    async accounts() {
+      const attributes = 'dict:string:string:service,pipewright';
+      const path = '/org/freedesktop/secrets';
+      const found = await call(
+        'org.freedesktop.secrets',
+        path,
+        'org.freedesktop.Secret.Service.SearchItems',
+        attributes,
+      );
+      const items = [...found.stdout.matchAll(/object path "([^"]+)"/g)].map(([, item]) => item!);
+      const accounts = items.map(async (item) => {
+        const about = ['string:org.freedesktop.Secret.Item', 'string:Attributes'];
+        const get = 'org.freedesktop.DBus.Properties.Get';
+        const { stdout } = await call('org.freedesktop.secrets', item, get, ...about);
+        return /string "account"\s+string "([^"]*)"/.exec(stdout)?.[1] ?? '';
+      });
+      return (await Promise.all(accounts)).sort();
+    },
     async lock() {
       const collection = 'array:objpath:/org/freedesktop/secrets/collection/login';
       await call(
