@@ -19,6 +19,16 @@ export function benchPath(name: string): string {
 export function lineitem(megabytes: number): string {
   const path = benchPath(`lineitem-${megabytes}.csv`);
   if (existsSync(path) && statSync(path).size >= megabytes * 1e6) return path;
+  return make(path, (_, written) => written < megabytes * 1e6);
+}
+
+/** The same rows, of a number instead of a size. */
+export function lineitemRows(rows: number): string {
+  const path = benchPath(`lineitem-${rows}-rows.csv`);
+  return existsSync(path) ? path : make(path, (made) => made < rows);
+}
+
+function make(path: string, goesOn: (rows: number, written: number) => boolean): string {
   const random = generator(42);
   const days = Array.from({ length: 2600 }, (_, day) =>
     new Date(Date.UTC(1992, 0, 1) + day * 86_400_000).toISOString().slice(0, 10),
@@ -27,7 +37,7 @@ export function lineitem(megabytes: number): string {
   const file = openSync(`${path}.part`, 'w');
   let written = 0;
   let text = header;
-  for (let key = 1; written < megabytes * 1e6; key++) {
+  for (let key = 1; goesOn(key - 1, written); key++) {
     const quantity = 1 + random(50);
     const day = random(2500);
     const price = ((quantity * (90_000 + random(100_000))) / 100).toFixed(2);
