@@ -1,5 +1,6 @@
 // Files in another format: which files a target gets, as they are where their bytes fit, decoded and encoded where not.
 import type {
+  EncodedRows,
   FileItem,
   FileStream,
   FormatChoice,
@@ -110,7 +111,24 @@ async function firstFiles(files: AsyncIterator<FileItem>): Promise<FileItem[]> {
 }
 
 function countedRows(rows: RowStream, onRows: (count: number) => void): RowStream {
-  return { ...rows, batches: counted(rows, onRows) };
+  const { encoded } = rows;
+  return {
+    ...rows,
+    batches: counted(rows, onRows),
+    ...(encoded === undefined
+      ? {}
+      : {
+          encoded(accepts) {
+            const found = encoded.call(rows, accepts);
+            return found && { ...found, chunks: countedAtEnd(found, onRows) };
+          },
+        }),
+  };
+}
+
+async function* countedAtEnd({ chunks, rows }: EncodedRows, onRows: (count: number) => void) {
+  yield* chunks;
+  onRows(rows?.() ?? 0);
 }
 
 async function* counted({ batches }: RowStream, onRows: (count: number) => void) {

@@ -1,4 +1,4 @@
-// `npm run build`: compiles to dist/ and puts the generated validators and schemas beside the code that loads them.
+// `npm run build`: compiles to dist/ and puts the generated validators and schemas, and the templates, beside the code that loads them.
 // With --if-needed (for `prepare`, which npm also runs for `npx pipe`), only when a source is newer than the last build.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -40,5 +40,6 @@ cpSync('schemas/generated', 'dist/schemas/generated', {
   recursive: true,
   filter: (path) => !path.endsWith('.ts') || path.endsWith('.d.ts'),
 });
+cpSync('pipes/templates', 'dist/pipes/templates', { recursive: true });
 chmodSync('dist/cli/main.js', 0o755);
 writeFileSync(stamp, '');

@@ -47,6 +47,12 @@ test('many-files', async () => {
   expectOutput('many-files');
 });
 
+test('sqlite-to-csv', async () => {
+  const { code, stderr } = await pipeCommand(['run', 'examples/sqlite-to-csv/pipe.yaml'], { cwd: root });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('sqlite-to-csv: done in') });
+  expectOutput('sqlite-to-csv');
+});
+
 test('stdin-to-stdout', async () => {
   const stdin = readFileSync(join(folder, 'stdin-to-stdout/input/requests.ndjson'));
   const args = ['run', 'examples/stdin-to-stdout/pipe.yaml', '-p', 'slower_than_ms=1000'];

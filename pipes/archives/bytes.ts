@@ -83,22 +83,3 @@ export async function withHead(source: AsyncIterable<Uint8Array>, most: number):
   };
   return { head, whole, bytes };
 }
-
-const units: Readonly<Record<string, number>> = {
-  '': 1,
-  k: 1e3,
-  m: 1e6,
-  g: 1e9,
-  t: 1e12,
-  ki: 2 ** 10,
-  mi: 2 ** 20,
-  gi: 2 ** 30,
-  ti: 2 ** 40,
-};
-
-/** Of a size as the language writes it: `64KB`, `8MiB`, 1000. The text has passed the schema's pattern. */
-export function bytesOf(size: number | string): number {
-  if (typeof size === 'number') return size;
-  const [, amount, unit] = /^([\d.]+) ?([a-z]*)B$/i.exec(size) ?? [];
-  return Math.floor(Number(amount) * units[unit!.toLowerCase()]!);
-}

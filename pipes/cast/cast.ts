@@ -17,7 +17,8 @@ export interface CastOptions {
 }
 
 export function lossy(value: string, target: string) {
-  return failure('VALUE_LOSSY', { where: 'value', value: JSON.stringify(value), target });
+  const hint = '; say `lossy: allow` to let it';
+  return failure('VALUE_LOSSY', { where: 'value', value: JSON.stringify(value), target, hint });
 }
 
 export function shown(value: Exclude<Value, null>): string {

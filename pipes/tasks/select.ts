@@ -31,14 +31,18 @@ function keeping(
       throw columnUnknown(context, column, Object.keys(row));
     };
     const picked = names.map((name) => ({ name, from: name }));
-    return { columns: undefined, apply: carefulPicker(picked, lacking) };
+    return { columns: names.map(untyped), apply: carefulPicker(picked, lacking) };
   }
   if (missing === 'fail') requireColumns(names, columns, context);
   const found = names.map((name) => columns.find((column) => column.name === name));
   return {
-    columns: names.map((name, at) => found[at] ?? { name, type: 'text', nullable: true, untyped: true }),
+    columns: names.map((name, at) => found[at] ?? untyped(name)),
     apply: picker(names.map((name, at) => ({ name, from: found[at]?.name }))),
   };
+}
+
+function untyped(name: string): Column {
+  return { name, type: 'text', nullable: true, untyped: true };
 }
 
 function dropping(

@@ -1,11 +1,12 @@
 // unarchive: gives the files inside the archives that come in.
 
+import { byteSize } from '../../engine/byte-size.ts';
 import { decompress } from '../../engine/compression.ts';
 import type { FileItem, Task, TaskContext } from '../../engine/contracts.ts';
 import { failure } from '../../engine/errors.ts';
 import { matcher } from '../../engine/paths.ts';
 import type { UnarchiveTask } from '../../schemas/generated/types.ts';
-import { bytesOf, withHead } from '../archives/bytes.ts';
+import { withHead } from '../archives/bytes.ts';
 import { type ArchiveKind, headBytes, kindByBytes, kindByName } from '../archives/kinds.ts';
 import { type Limits, safeName, type Watch, watchLimits } from '../archives/limits.ts';
 import { spooled } from '../archives/spool.ts';
@@ -38,7 +39,7 @@ async function* unpacked(
   context: TaskContext,
 ): AsyncGenerator<FileItem> {
   const { include, max_entries: entries = 100_000, max_bytes: bytes = '100GB', max_ratio: ratio = 1000 } = params;
-  const limits = { entries, bytes: bytesOf(bytes), ratio };
+  const limits = { entries, bytes: byteSize(bytes), ratio };
   const patterns = include?.map(matcher);
   const wanted = (name: string) => patterns === undefined || patterns.some((fits) => fits(name));
   for await (const archive of archives) {

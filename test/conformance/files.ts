@@ -12,6 +12,7 @@ import type {
   WriteOptions,
 } from '../../engine/contracts.ts';
 import { withRetry } from '../../engine/retry.ts';
+import { credentialOf } from '../../engine/secret.ts';
 import { collect } from './streams.ts';
 
 export const never = new AbortController().signal;
@@ -27,6 +28,7 @@ export function connectorContext(
   return {
     name,
     credential: async () => (typeof credential === 'function' ? credential() : credential),
+    renewCredential: async (stale, renew) => ({ ...stale, ...credentialOf(await renew(stale)) }),
     retry: (work, { signal }) =>
       withRetry(work, { signal, firstWaitMs: 1, onRetry: ({ error }) => onRetry(error.code) }),
     log: { debug() {}, info() {}, warn() {} },
@@ -105,6 +107,9 @@ export function pattern(bytes: number, seed = 1): Buffer {
 /** Bytes outside the heap that are still in use. */
 export function bytesInUse(): number {
   setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
+  const sweep = runInNewContext('gc') as () => void;
+  // Buffers are freed in the background; a second collection waits for the first one's.
+  sweep();
+  sweep();
   return process.memoryUsage().arrayBuffers;
 }

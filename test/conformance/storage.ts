@@ -1,7 +1,7 @@
 // What every storage must do. A connector's test calls `describeStorage` and adds only what is its own.
 import { createHash } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { AnyConnection, AnyConnector, Capability, Entry, FileItem } from '../../engine/contracts.ts';
+import type { AnyConnection, AnyConnector, Capability, Entry, FileItem, Range } from '../../engine/contracts.ts';
 import { failure } from '../../engine/errors.ts';
 import { bytesInUse, fileOf, get, itemAt, never, pattern, put, streamOf, text, writeOptions } from './files.ts';
 import { collect, failureOf } from './streams.ts';
@@ -25,6 +25,8 @@ export interface StorageSuite {
   exclusive: boolean;
   /** A path that ends in `/` takes several files. */
   severalFiles: boolean;
+  /** How much of a large file may be in memory; 24 MiB where nothing is said. */
+  memoryBytes?: number;
   /** The path of a name with characters that mean something in the store's paths. */
   pathOf?(name: string): string;
 }
@@ -39,6 +41,7 @@ const allCapabilities: Capability[] = [
   'describe',
   'remove',
   'makeFolder',
+  'copy',
   'checkpoint',
 ];
 
@@ -67,7 +70,7 @@ const oddNames = [
 const mib = 1024 * 1024;
 
 export function describeStorage(name: string, suite: StorageSuite): void {
-  const { connector, folders } = suite;
+  const { connector, folders, memoryBytes = 24 * mib } = suite;
   const can = (capability: Capability) => connector.capabilities.includes(capability);
   const pathOf = suite.pathOf ?? ((path: string) => path);
   const open = async () => {
@@ -156,7 +159,7 @@ export function describeStorage(name: string, suite: StorageSuite): void {
           writeOptions({ onProgress: progress }),
         );
         expect(sent).toBe(total);
-        expect(furthest).toBeLessThan(24 * mib);
+        expect(furthest).toBeLessThan(memoryBytes);
 
         const read = createHash('sha256');
         let received = 0;
@@ -168,7 +171,7 @@ export function describeStorage(name: string, suite: StorageSuite): void {
         }
         expect(received).toBe(total);
         expect(read.digest('hex')).toBe(written.digest('hex'));
-        expect(most).toBeLessThan(24 * mib);
+        expect(most).toBeLessThan(memoryBytes);
       });
 
       test('chunks of every size', async () => {
@@ -206,7 +209,9 @@ export function describeStorage(name: string, suite: StorageSuite): void {
         await put(connection, 'twice', content);
         const item = await itemAt(connection, 'twice');
         const both = await Promise.all([collect(item.open()), collect(item.open())]);
-        for (const chunks of [...both, await collect(item.open())]) expect(Buffer.concat(chunks)).toEqual(content);
+        for (const chunks of [...both, await collect(item.open())]) {
+          expect(Buffer.concat(chunks).equals(content)).toBe(true);
+        }
       });
 
       test('a reader may stop early', async () => {
@@ -214,6 +219,23 @@ export function describeStorage(name: string, suite: StorageSuite): void {
         await put(connection, 'early', pattern(4 * mib));
         for await (const _ of (await itemAt(connection, 'early')).open()) break;
         expect((await get(connection, 'early')).length).toBe(4 * mib);
+      });
+
+      test('a file that may be read in ranges', async () => {
+        const { connection, contents } = await open();
+        const content = pattern(11 * mib + 3);
+        const parts = { bytes: 5 * mib, atOnce: 2, resume: () => 'version 1' };
+        const item = (bytes: Buffer) => ({
+          ...fileOf('a', bytes, { size: content.length }),
+          async *open(range?: Range) {
+            yield bytes.subarray(range?.start ?? 0, range?.end);
+          },
+        });
+        await connection.write!('whole', streamOf(item(content)), writeOptions({ parts }));
+        expect((await get(connection, 'whole')).equals(content)).toBe(true);
+        const short = streamOf(item(content.subarray(0, 10 * mib)));
+        await failureOf(connection.write!('short', short, writeOptions({ parts })));
+        expect(await contents()).toEqual(['whole']);
       });
 
       test('what is not there', async () => {
@@ -491,9 +513,9 @@ export function describeStorage(name: string, suite: StorageSuite): void {
 
         test('in the order of paths when asked', async () => {
           const { connection } = await open();
-          await fill(connection, ['b/c', 'b.x', 'b-1', 'b0', 'a', 'B', 'b/a/z', 'é', 'b/0']);
+          await fill(connection, ['b/c', 'b.x', 'b-1', 'b0', 'a', 'C', 'b/a/z', 'é', 'b/0']);
           const all = await collect(connection.list!('', { signal, recursive: true, sorted: true }));
-          expect(names(all)).toEqual(['B', 'a', 'b-1', 'b.x', 'b/0', 'b/a/z', 'b/c', 'b0', 'é']);
+          expect(names(all)).toEqual(['C', 'a', 'b-1', 'b.x', 'b/0', 'b/a/z', 'b/c', 'b0', 'é']);
         });
 
         test('entries tell size, time and type, and can be opened', async () => {
@@ -563,6 +585,19 @@ export function describeStorage(name: string, suite: StorageSuite): void {
         await connection.remove!('in/b', { signal: never });
         await connection.remove!('in', { signal: never });
         expect(await collect(connection.list!('', { signal: never }))).toEqual([]);
+      });
+    }
+
+    if (can('copy')) {
+      test('copy puts the same bytes in another place', async () => {
+        const { connection, contents } = await open();
+        await put(connection, 'in/a b.csv', 'a');
+        await put(connection, 'out/c.csv', 'before');
+        const o = { signal: never };
+        expect((await connection.copy!('in/a b.csv', 'out/c.csv', o)).paths).toHaveLength(1);
+        expect(await text(connection, 'out/c.csv')).toBe('a');
+        expect(await contents()).toEqual(['in/a b.csv', 'out/c.csv']);
+        expect((await failureOf(connection.copy!('in/none', 'out/d', o))).code).toBe('NOT_FOUND');
       });
     }
 

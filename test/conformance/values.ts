@@ -88,3 +88,9 @@ export const valuesByType: Record<ColumnType, Value[]> = {
   json: [{ a: 1, b: [null, true, 'x', {}] }, [], { '': { nested: { deep: [1.5, '"'] } } }, { long: 'é\n'.repeat(20) }],
   array: [[1, 2, 3], [], ['a', null, 'b,"c"'], [[1], [2, [3]]]],
 };
+
+/** JSON.stringify drops the sign of a zero; what is compared with it must have none. */
+export function hasNegativeZero(value: unknown): boolean {
+  if (Object.is(value, -0)) return true;
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasNegativeZero);
+}

@@ -5,6 +5,7 @@ import type { Column, Row, RowStream, Value } from '../../engine/contracts.ts';
 import { ndjson } from '../../pipes/formats/ndjson.ts';
 import { describeFormat } from '../conformance/format.ts';
 import { chunksOf, collect, contextFor, failureOf, rowsOf } from '../conformance/streams.ts';
+import { hasNegativeZero } from '../conformance/values.ts';
 
 describeFormat('ndjson', {
   format: ndjson,
@@ -185,9 +186,7 @@ describe('reading', () => {
 
 describe('writing', () => {
   test('gives what JSON.stringify gives for values that JSON has', async () => {
-    const value = fc
-      .jsonValue()
-      .filter((each) => !JSON.stringify(each).includes('-0') && !/\d{16}/.test(JSON.stringify(each)));
+    const value = fc.jsonValue().filter((each) => !hasNegativeZero(each) && !/\d{16}/.test(JSON.stringify(each)));
     await fc.assert(
       fc.asyncProperty(fc.array(fc.dictionary(fc.string(), value), { maxLength: 5 }), async (rows) => {
         expect(await written(rows as Row[])).toBe(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));

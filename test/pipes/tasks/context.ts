@@ -84,7 +84,7 @@ export interface Outcome {
 /** Runs one task, as the engine would. Row tasks get `input` as rows. */
 export async function run(op: string, params: object, input?: Stream, setting: Setting = {}): Promise<Outcome> {
   const task = await tasks[op]!();
-  const bench = createBench(op, setting);
+  const bench = createBench(op, params, setting);
   const definition = { op, ...params };
   const running = async () => {
     if (!('step' in task)) return task.run(input, definition as never, bench.context);
@@ -103,7 +103,7 @@ export async function run(op: string, params: object, input?: Stream, setting: S
   return bench.outcome;
 }
 
-function createBench(op: string, setting: Setting) {
+function createBench(op: string, params: object, setting: Setting) {
   const { files = createFiles(), connections = {} } = setting;
   const stop = new AbortController();
   const signal = setting.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, setting.signal]);
@@ -135,7 +135,7 @@ function createBench(op: string, setting: Setting) {
     return piece;
   };
   const pieces: Promise<unknown>[] = [];
-  const task = { index: 0, op, id: 'task', consumers: setting.consumed === true ? [1] : [], definition: {} };
+  const task = { index: 0, op, id: 'task', consumers: setting.consumed === true ? [1] : [], definition: params };
   const codecs = createCodecs(formats, signal);
   const targets = createTargets({
     folder: files.folder,
@@ -158,6 +158,7 @@ function createBench(op: string, setting: Setting) {
         name,
         log,
         credential: async () => ({}),
+        renewCredential: async (stale) => stale,
         retry: (once) => once(1),
       });
       return { connector, connection };

@@ -125,7 +125,7 @@ describe('read of files', () => {
       }
     }
     expect(await failureOf(run('read', { path: 'in/a.csv', cursor: 'id' }, undefined, setting))).toMatch(
-      /^OPERATION_PENDING/,
+      /^OPTION_UNSUPPORTED `cursor` is not supported by files/,
     );
   });
 });

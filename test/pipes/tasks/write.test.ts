@@ -74,9 +74,6 @@ describe('write of rows', () => {
     );
     expect(await to('*.csv')).toBe('PATH_INVALID the path "*.csv" has a pattern where it must name what to write');
     expect(await to('a.xyz')).toMatch(/^FORMAT_UNKNOWN/);
-    expect(await to('${record.id}.csv')).toBe(
-      'OPERATION_PENDING a path with `record` or `part` in it is part of the language but this version cannot run it yet',
-    );
     expect(await to('${params.least}')).toMatch(/^PATH_INVALID .* gives 2, which is no text$/);
     expect(written(files)).toEqual([]);
   });
@@ -108,8 +105,8 @@ describe('write of rows', () => {
     })) {
       expect(await to({ [option]: value })).toBe(`OPTION_UNSUPPORTED \`${option}\` is not supported by files (a.csv)`);
     }
-    for (const params of [{ split: { rows: 5 } }, { commit: 'batch' }, { lossy: 'allow' }, { open_files: 5 }]) {
-      expect(await to(params)).toMatch(/^OPERATION_PENDING/);
+    for (const params of [{ split: { rows: 5 } }, { open_files: 5 }]) {
+      expect(await to(params)).toMatch(/^OPTION_UNSUPPORTED .* a path without/);
     }
     expect(await to({ on_reject: 'fail', commit: 'run' })).toBe('no failure');
   });
@@ -322,6 +319,16 @@ describe('write to a store of rows', () => {
     expect(figures).toMatchObject({ rejected: 2, files: 0 });
     await (await to('old.ndjson', [people[1]!])).done;
     expect(files.text('old.ndjson')).toBe('');
+  });
+
+  it('keeps them in a local file, also when the task has a connection', async () => {
+    const { taken, connections } = database(odd);
+    const files = createFiles();
+    const params = { connection: 'shop', path: 'a', on_reject: 'rejects.ndjson' };
+    const { done } = await run('write', params, rowsOf(people, columns), { connections, files });
+    await done;
+    expect(written(files)).toEqual(['rejects.ndjson']);
+    expect(taken).toEqual([people[1]]);
   });
 
   it('keeps no rejects of a write that failed', async () => {
