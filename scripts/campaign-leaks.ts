@@ -12,6 +12,7 @@ import { createEngine } from '../index.ts';
 import { apis } from '../schemas/generated/apis.ts';
 import { compileSources } from '../test/cli/compile.ts';
 import { canaries, leaksIn } from './campaign-leaks/canaries.ts';
+import { startHostile } from './campaign-leaks/hostile.ts';
 import {
   exercise,
   exerciseCommand,
@@ -34,7 +35,7 @@ import {
   waits,
   ways,
 } from './campaign-leaks/planting.ts';
-import { realServerOf, startHostile, tokenAnswer } from './campaign-leaks/servers.ts';
+import { realServerOf, tokenAnswer } from './campaign-leaks/servers.ts';
 
 export interface Outcome {
   connector: string;

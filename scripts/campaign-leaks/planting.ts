@@ -7,7 +7,8 @@ import { credentialOf } from '../../engine/secret.ts';
 import { type ConnectorField, connectorFields } from '../../schemas/generated/fields.ts';
 import { connectors } from '../../schemas/generated/language.ts';
 import { canaries } from './canaries.ts';
-import { type Hostile, isOfOauth, type RealServer } from './servers.ts';
+import type { Hostile } from './hostile.ts';
+import { isOfOauth, type RealServer } from './servers.ts';
 
 /** How a secret comes into a connection. */
 export const ways = [

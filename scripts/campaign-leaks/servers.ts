@@ -1,24 +1,16 @@
-// What the connections of the campaign lead to: servers that tell what they were sent, hang or break off, and real ones.
+// What the connections of the campaign lead to where a secret can be right or wrong: servers of the real kind.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { apis } from '../../schemas/generated/apis.ts';
 import type { Manifest } from '../../schemas/generated/types.ts';
 import type { DropboxServer } from '../../test/servers/dropbox.ts';
-import { type HttpServer, startHttpServer } from '../../test/servers/http.ts';
+import type { HttpServer } from '../../test/servers/http.ts';
 import type { SftpServer } from '../../test/servers/sftp.ts';
 import type { SshServer } from '../../test/servers/ssh.ts';
-
-export interface Hostile {
-  http: HttpServer;
-  /** Ports: one answers every byte with itself, one says nothing, one breaks off. */
-  echo: number;
-  silent: number;
-  cutting: number;
-  close(): Promise<void>;
-}
+import type { Hostile } from './hostile.ts';
 
 /** A server of the real kind, where a secret can be the right one and a wrong one. */
 export interface RealServer {
@@ -46,16 +38,21 @@ export function realServerOf(connector: string): ((hostile: Hostile) => Promise<
 }
 
 /** A service's first resource that is read as it is, with one record in it. */
-function serviceServer({ resources, records: everywhere }: Manifest, { http }: Hostile): RealServer {
+function serviceServer({ resources, records: everywhere, auth = [] }: Manifest, { http }: Hostile): RealServer {
+  const signsIn = [auth].flat().some(({ kind }) => kind === 'oauth2');
   const plain = Object.entries(resources).find(
     ([, { path, parent, method }]) => !path.includes('${') && parent === undefined && method === undefined,
   );
-  const [name, { records = everywhere ?? '', arrays, filters = {} }] = plain ?? Object.entries(resources)[0]!;
+  const [name, { records = everywhere ?? '', arrays, filters = {}, key = [] }] = plain ?? Object.entries(resources)[0]!;
   const needed = Object.entries(filters).filter(([, filter]) => filter.required === true);
-  const answer = records
+  const record = Object.fromEntries(['id', key].flat().map((column) => [column, '1']));
+  const list = arrays ? [['id'], ['1']] : [record];
+  const inside = records
     .split('/')
     .slice(1)
-    .reduceRight<unknown>((inner, key) => ({ [key]: inner }), arrays ? [['id'], ['1']] : [{ id: '1' }]);
+    .reduceRight<unknown>((inner, at) => ({ [at]: inner }), list);
+  // Some services say in the body that all went well.
+  const answer = records === '' ? inside : { ok: true, ...(inside as object) };
   const [good, bad] = [`${http.url}/json/${encodeURIComponent(JSON.stringify(answer))}/`, `${http.url}/no/`];
   return {
     path: name,
@@ -63,7 +60,10 @@ function serviceServer({ resources, records: everywhere }: Manifest, { http }: H
     async fields(field, _i, _secret, right) {
       // With a secret of the application only, the token is that of someone who has signed in before.
       const secrets: Record<string, string> = field === 'client_secret' ? { refresh_token: 'another one' } : {};
-      return { fields: { base_url: right ? good : bad, ...(isOfOauth(field) ? { client_id: 'app' } : {}) }, secrets };
+      return {
+        fields: { base_url: right ? good : bad, ...(signsIn && isOfOauth(field) ? { client_id: 'app' } : {}) },
+        secrets,
+      };
     },
     close: async () => {},
   };
@@ -278,73 +278,3 @@ const servers: Readonly<Record<string, (hostile: Hostile) => Promise<RealServer>
     };
   },
 };
-
-export async function startHostile(): Promise<Hostile> {
-  const http = await startHttpServer();
-  http.otherwise(async (request, response, received) => {
-    const { headers, url = '' } = request;
-    if (url.startsWith('/hang')) return;
-    if (url.startsWith('/cut')) {
-      response.socket?.destroy();
-      return;
-    }
-    if (url.startsWith('/json/')) {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(decodeURIComponent(url.split('/')[2]!));
-      return;
-    }
-    if (url.startsWith('/ok')) {
-      response.writeHead(200, { 'content-type': 'text/csv' }).end('id,name\n1,a\n');
-      return;
-    }
-    // A server that says in its answer what it was sent, in every way it can think of.
-    const sent = String(headers.authorization ?? '').replace(/^\w+ /, '');
-    const decoded = Buffer.from(sent, 'base64').toString();
-    const body = String(await received.body.catch(() => ''));
-    if (url.endsWith('/token')) {
-      const told = {
-        error: 'invalid_client',
-        error_description: `${decodeURIComponent(body.replaceAll('+', ' '))} ${sent}`,
-      };
-      response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(told));
-      return;
-    }
-    const told = [
-      body,
-      url,
-      decodeURIComponent(url.replace(/%(?![0-9a-f]{2})/gi, '%25')),
-      JSON.stringify(headers),
-      sent,
-      decoded,
-      decoded.replace(/^[^:]*:/, ''),
-      Buffer.from(sent).toString('base64'),
-    ];
-    response
-      .writeHead(401, {
-        'content-type': 'text/plain; charset=utf-8',
-        'www-authenticate': `Bearer error="${encodeURIComponent(sent)}"`,
-      })
-      .end(told.join('\n'));
-  });
-  const sockets = new Set<Socket>();
-  const listening: Server[] = [];
-  const listen = async (connected: (socket: Socket) => void): Promise<number> => {
-    const server = createServer((socket) => {
-      sockets.add(socket);
-      socket.on('error', () => {}).on('close', () => sockets.delete(socket));
-      connected(socket);
-    });
-    listening.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return (server.address() as { port: number }).port;
-  };
-  return {
-    http,
-    echo: await listen((socket) => socket.pipe(socket)),
-    silent: await listen(() => {}),
-    cutting: await listen((socket) => socket.once('data', () => socket.destroy())),
-    async close() {
-      for (const socket of sockets) socket.destroy();
-      await Promise.all([http.close(), ...listening.map((server) => new Promise((resolve) => server.close(resolve)))]);
-    },
-  };
-}
