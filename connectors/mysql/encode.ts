@@ -143,6 +143,8 @@ function encoderOf(from: Column, to: Column, where: string): Encoder {
   const number = (value: NonNullable<Value>): string => {
     if (typeof value === 'boolean') return value ? '1' : '0';
     if (typeof value === 'number' && !Number.isFinite(value)) throw refuse(value, 'a number that the server has');
+    // The server keeps no sign of a zero.
+    if (Object.is(value, -0) && to.type === 'double') throw loses(value, 'a number of the server');
     return text(value);
   };
 

@@ -254,7 +254,8 @@ function instant(text: string): string {
 
 function jsonSpelled(value: Value): unknown {
   if (typeof value === 'bigint') return `number ${value}`;
-  if (typeof value === 'number') return Number.isInteger(value) ? `number ${BigInt(value)}` : `number ${value}`;
+  // JSON is text: a number is the digits that it is written with, 1e300 a one and 300 zeros.
+  if (typeof value === 'number') return `number ${digitsOf(String(value))}`;
   if (Array.isArray(value)) return value.map(jsonSpelled);
   if (value !== null && typeof value === 'object' && !(value instanceof Uint8Array)) {
     return Object.fromEntries(
@@ -264,4 +265,11 @@ function jsonSpelled(value: Value): unknown {
     );
   }
   return value;
+}
+
+/** A whole number without its exponent; any other as it is written. */
+function digitsOf(text: string): string {
+  const [, sign, whole = '', fraction = '', exponent] = /^(-?)(\d+)(?:\.(\d+))?e\+(\d+)$/.exec(text) ?? [];
+  if (exponent === undefined || fraction.length > Number(exponent)) return text;
+  return `${sign}${whole}${fraction}${'0'.repeat(Number(exponent) - fraction.length)}`;
 }

@@ -63,9 +63,18 @@ export async function startMysql({
   }
   const home = await mkdtemp(join(tmpdir(), 'pipewright-mysql-'));
   const data = join(home, 'data');
-  await mkdir(data);
-  if (asOther.uid !== undefined) for (const path of [home, data]) await chown(path, asOther.uid, asOther.gid);
-  const install = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'];
+  // A server that starts removes the temporary tables of every other one that shares its folder for them.
+  const temporary = join(home, 'tmp');
+  for (const folder of [data, temporary]) await mkdir(folder);
+  if (asOther.uid !== undefined)
+    for (const path of [home, data, temporary]) await chown(path, asOther.uid, asOther.gid);
+  const install = [
+    '--no-defaults',
+    `--datadir=${data}`,
+    `--tmpdir=${temporary}`,
+    '--auth-root-authentication-method=normal',
+    '--skip-test-db',
+  ];
   await run('mariadb-install-db', install, asOther);
   const password = 'example-password';
   const setup = join(home, 'setup.sql');
@@ -78,6 +87,7 @@ export async function startMysql({
   const args = [
     '--no-defaults',
     `--datadir=${data}`,
+    `--tmpdir=${temporary}`,
     `--socket=${join(home, 'socket')}`,
     `--port=${port}`,
     `--init-file=${setup}`,
