@@ -73,6 +73,7 @@ describe('what is there already', () => {
 
   it('is left alone when it is newer, or when it exists', async () => {
     const files = tree();
+    old(files, 'in/a.csv', 2010);
     files.put('out/a.csv', 'mine');
     files.put('out/c.txt', 'mine');
     old(files, 'out/c.txt', 2001);
