@@ -57,7 +57,7 @@ describe('in parts', () => {
     expect(seen).toBeGreaterThan(1);
   });
 
-  test('auto: only a table that is large enough', async () => {
+  test('auto: only a table that is large enough', { retry: 3 }, async () => {
     const { connection, sql, sessions } = await openDatabase(server);
     await sql(`create unlogged table items (id int, name text); alter table items alter name set storage plain;
       insert into items select i, repeat('x', 7000) from generate_series(1, 17000) i; ${filled(2000).replace('items', 'small')}`);
