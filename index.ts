@@ -1,6 +1,6 @@
 // What `import … from 'pipewright'` gives: the engine with the shipped connectors, tasks and formats.
 import { connectors, manifests } from './connectors/index.ts';
-import type { Row } from './engine/contracts.ts';
+import type { Row } from './engine/contracts/data.ts';
 import {
   type Engine as AnyEngine,
   assembleEngine,
@@ -50,18 +50,10 @@ export { type PipeBuilder, pipe } from './engine/builder.ts';
 export type { ConnectionEdit, NewConnection } from './engine/connection-changes.ts';
 export type { ConnectionDetails, ConnectionInfo, ConnectionList } from './engine/connection-info.ts';
 export type { Connections } from './engine/connections-api.ts';
-export type {
-  Column,
-  CredentialStore,
-  Row,
-  RunEvent,
-  RunRecord,
-  RunReport,
-  RunSummary,
-  StateStore,
-  TaskReport,
-  Value,
-} from './engine/contracts.ts';
+export type { CredentialStore } from './engine/contracts/credentials.ts';
+export type { Column, Row, Value } from './engine/contracts/data.ts';
+export type { RunEvent, RunReport, TaskReport } from './engine/contracts/run.ts';
+export type { RunRecord, RunSummary, StateStore } from './engine/contracts/state.ts';
 export { createStores } from './engine/credentials/stores.ts';
 export type {
   CheckResult,

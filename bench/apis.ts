@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { restConnector } from '../connectors/rest/index.ts';
-import type { ConnectorContext, RowStream } from '../engine/contracts.ts';
+import type { ConnectorContext } from '../engine/contracts/connector.ts';
+import type { RowStream } from '../engine/contracts/data.ts';
 import type { Manifest } from '../schemas/generated/types.ts';
 import { median } from './measure.ts';
 

@@ -1,5 +1,5 @@
 // What a person sees of a run: live lines on a terminal, a summary at the end, NDJSON for machines.
-import type { RunEvent, RunReport, TaskFigures } from '../engine/contracts.ts';
+import type { RunEvent, RunReport, TaskFigures } from '../engine/contracts/run.ts';
 import { formatBytes, formatCount, formatSeconds, formatTable, painter } from './print.ts';
 
 export type LogStyle = 'auto' | 'plain' | 'json';

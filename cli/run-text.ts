@@ -1,5 +1,6 @@
 // Runs of the history for people: a table of them, one with its tasks along the time, and its messages.
-import type { RunEvent, RunRecord, RunSummary } from '../engine/contracts.ts';
+import type { RunEvent } from '../engine/contracts/run.ts';
+import type { RunRecord, RunSummary } from '../engine/contracts/state.ts';
 import { formatBytes, formatCount, formatSeconds, type painter } from './print.ts';
 import { alignedTable, jsonText } from './tables.ts';
 

@@ -1,6 +1,6 @@
 // Tables for people: aligned whatever the letters, cut to the terminal, with NULL, lines and control characters made visible.
 import { stripVTControlCharacters } from 'node:util';
-import type { Column, Row, Value } from '../engine/contracts.ts';
+import type { Column, Row, Value } from '../engine/contracts/data.ts';
 import { painter } from './print.ts';
 
 /** Lines of aligned columns. Cells may have colours. Columns in `right` are set flush right. */

@@ -1,7 +1,7 @@
 // The templates of pipes: what there are, what each asks for, and its text with the user's choices in it.
 import { readdir, readFile } from 'node:fs/promises';
 import { parse, parseDocument, type YAMLMap } from 'yaml';
-import type { Value } from '../engine/contracts.ts';
+import type { Value } from '../engine/contracts/data.ts';
 import { paramProblem, readParam } from '../engine/params.ts';
 import { pointerParts } from '../engine/pointer.ts';
 import { everyTask, markedValues, taskListOf } from '../engine/validate/tasks.ts';

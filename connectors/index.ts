@@ -1,5 +1,5 @@
 // The shipped connectors by name, each loaded when it is first used.
-import type { AnyConnector } from '../engine/contracts.ts';
+import type { AnyConnector } from '../engine/contracts/connector.ts';
 import type { ManifestParts } from '../engine/parts.ts';
 import { apis } from '../schemas/generated/apis.ts';
 

@@ -1,7 +1,9 @@
 // Files to rows and rows to files: the codecs that the engine puts between tasks.
 import { isDeepStrictEqual } from 'node:util';
 import { type Compression, compress, compressionOf, decompress } from './compression.ts';
-import type { FileItem, FormatChoice, FormatContext, Reading, RowStream, Stream } from './contracts.ts';
+import type { FileItem, Reading, RowStream, Stream } from './contracts/data.ts';
+import type { FormatContext } from './contracts/format.ts';
+import type { FormatChoice } from './contracts/task.ts';
 import { failure } from './errors.ts';
 import { rowsOfFiles } from './file-rows.ts';
 import { chooseFormat, type FormatRegistry, formatName } from './formats.ts';

@@ -11,7 +11,8 @@ import {
   createInflateRaw,
   type Zlib,
 } from 'node:zlib';
-import type { FileItem, FormatContext } from './contracts.ts';
+import type { FileItem } from './contracts/data.ts';
+import type { FormatContext } from './contracts/format.ts';
 import { failure } from './errors.ts';
 
 export type Compression = 'gzip' | 'brotli' | 'deflate';

@@ -12,7 +12,7 @@ import {
 import { keepSecrets, markMixed, splitSecrets } from './connection-secrets.ts';
 import { type ConnectionDefinition, type FoundConnection, isOwnField, statusKeyOf } from './connections.ts';
 import { partOf } from './connector-parts.ts';
-import type { Value } from './contracts.ts';
+import type { Value } from './contracts/data.ts';
 import { aliasProblem, newEid } from './eid.ts';
 import { failure } from './errors.ts';
 import type { Homes } from './homes.ts';

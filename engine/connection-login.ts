@@ -4,7 +4,7 @@ import { findSaved } from './connection-places.ts';
 import { keepSecrets } from './connection-secrets.ts';
 import { isOwnField } from './connections.ts';
 import { loaderOf } from './connector-parts.ts';
-import type { Value } from './contracts.ts';
+import type { Value } from './contracts/data.ts';
 import { storedCredential } from './credential-lookup.ts';
 import { failure } from './errors.ts';
 import { evaluateField } from './secret-references.ts';

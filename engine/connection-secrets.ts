@@ -2,7 +2,7 @@
 
 import type { FoundConnection } from './connections.ts';
 import { connectorPart, type OwnConnector } from './connector-parts.ts';
-import type { Credential } from './contracts.ts';
+import type { Credential } from './contracts/credentials.ts';
 import { credentialNames, inlineSecrets, storedCredential } from './credential-lookup.ts';
 import { failure } from './errors.ts';
 import type { Homes } from './homes.ts';

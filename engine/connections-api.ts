@@ -7,7 +7,7 @@ import type { ListedEntry, LookOptions, PathDescription, SampledRows } from './c
 import type { ImportOptions } from './connection-moves.ts';
 import type { VerifyOptions } from './connection-verify.ts';
 import type { ConnectionDefinition } from './connections.ts';
-import type { Value } from './contracts.ts';
+import type { Value } from './contracts/data.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** A connection after a change, and where its secrets were put, in words, when there were any. */

@@ -1,6 +1,9 @@
 // Connections by alias or EID: where they are defined, and how one is opened.
 import type { OwnConnector, OwnConnectors } from './connector-parts.ts';
-import type { AnyConnection, AnyConnector, ConnectorContext, Credential, Log, Value } from './contracts.ts';
+import type { AnyConnection, AnyConnector, ConnectorContext } from './contracts/connector.ts';
+import type { Credential } from './contracts/credentials.ts';
+import type { Value } from './contracts/data.ts';
+import type { Log } from './contracts/task.ts';
 import { eidOfAlias, isEid } from './eid.ts';
 import { failure } from './errors.ts';
 import { secret } from './secret.ts';

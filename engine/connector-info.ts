@@ -2,7 +2,7 @@
 import type { ConnectorField } from '../schemas/generated/fields.ts';
 import { connectors } from '../schemas/generated/language.ts';
 import type { OwnConnectors } from './connector-parts.ts';
-import type { Capability } from './contracts.ts';
+import type { Capability } from './contracts/connector.ts';
 import type { Parts } from './parts.ts';
 
 export interface ConnectorInfo {

@@ -3,7 +3,7 @@ import type { ConnectorField } from '../schemas/generated/fields.ts';
 import { type ConnectorPart, connectors } from '../schemas/generated/language.ts';
 import type { Validate } from '../schemas/generated/validators.ts';
 import type { FoundConnection } from './connections.ts';
-import type { AnyConnector } from './contracts.ts';
+import type { AnyConnector } from './contracts/connector.ts';
 import type { Diagnostic } from './diagnostics.ts';
 import type { Parts } from './parts.ts';
 

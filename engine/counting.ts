@@ -1,5 +1,5 @@
 // Streams that count what passes and remember whose they are, so that figures and errors land on the right task.
-import type { FileItem, FileStream, RowStream, Stream } from './contracts.ts';
+import type { FileItem, FileStream, RowStream, Stream } from './contracts/data.ts';
 
 export interface Meter {
   rows(count: number): void;

@@ -2,7 +2,8 @@
 
 import type { FoundConnection } from './connections.ts';
 import { partOf } from './connector-parts.ts';
-import type { StoredCredential, Value } from './contracts.ts';
+import type { StoredCredential } from './contracts/credentials.ts';
+import type { Value } from './contracts/data.ts';
 import type { StoreChoice, StoreContext } from './credentials/index.ts';
 import { type CredentialStores, createStores } from './credentials/stores.ts';
 import { Failure } from './errors.ts';

@@ -4,7 +4,7 @@ import type { Pipe } from '../schemas/generated/types.ts';
 import type { PipeBuilder } from './builder.ts';
 import { checkPipe } from './check.ts';
 import type { OwnConnectors } from './connector-parts.ts';
-import type { Value } from './contracts.ts';
+import type { Value } from './contracts/data.ts';
 import { countDiagnostics, type Diagnostic, formatDiagnostics, sortDiagnostics } from './diagnostics.ts';
 import { failure } from './errors.ts';
 import type { Homes } from './homes.ts';

@@ -19,9 +19,38 @@ export function durationMs(text: string): number {
 /** What a timer of Node can wait for at most, some 24 days. */
 const longestMs = 2 ** 31 - 1;
 
+/** Calls `done` once the time is over, however long it is; gives what ends the wait. */
+function alarm(ms: number, done: () => void): () => void {
+  let running: NodeJS.Timeout;
+  const waitOn = (leftMs: number) => {
+    running = setTimeout(
+      () => (leftMs > longestMs ? waitOn(leftMs - longestMs) : done()),
+      Math.min(Math.ceil(leftMs), longestMs),
+    );
+  };
+  waitOn(ms);
+  return () => clearTimeout(running);
+}
+
 /** Calls `late`, with the seconds, when the time is over; gives what ends the wait. Without a length it never is. */
 export function timer(length: string | undefined, late: (seconds: number) => void): () => void {
-  if (length === undefined || durationMs(length) > longestMs) return () => {};
-  const running = setTimeout(() => late(durationMs(length) / 1000), durationMs(length));
-  return () => clearTimeout(running);
+  if (length === undefined) return () => {};
+  const ms = durationMs(length);
+  return alarm(ms, () => late(ms / 1000));
+}
+
+/** Resolves after so long, rejects with the signal's reason when that aborts first. */
+export function wait(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const onAbort = () => {
+      stop();
+      reject(signal.reason);
+    };
+    const stop = alarm(ms, () => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
 }

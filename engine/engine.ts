@@ -2,7 +2,9 @@
 import type { Pipe } from '../schemas/generated/types.ts';
 import { type Connections, createConnections } from './connections-api.ts';
 import { type ConnectorInfo, listConnectors } from './connector-info.ts';
-import type { Batch, FormatChoice, Row, RunEvent, RunReport } from './contracts.ts';
+import type { Batch, Row } from './contracts/data.ts';
+import type { RunEvent, RunReport } from './contracts/run.ts';
+import type { FormatChoice } from './contracts/task.ts';
 import { secretStates } from './credential-lookup.ts';
 import { type CheckResult, createDefinitions, type DefinitionSource, type PlanOptions } from './definitions.ts';
 import type { Failure } from './errors.ts';

@@ -1,5 +1,5 @@
 // The run's events: one emitter, any number of readers, none of which can slow the run down.
-import type { RunEvent } from './contracts.ts';
+import type { RunEvent } from './contracts/run.ts';
 
 type Body = RunEvent extends infer Event ? (Event extends RunEvent ? Omit<Event, 'run' | 'at'> : never) : never;
 

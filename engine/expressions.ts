@@ -1,5 +1,5 @@
 // The expression language: CEL, bare or inside `${…}`, compiled to functions of a scope.
-import type { Column, Value } from './contracts.ts';
+import type { Column, Value } from './contracts/data.ts';
 import { Failure, failure } from './errors.ts';
 import { checkExpression } from './expressions/check.ts';
 import { Generator } from './expressions/generate.ts';

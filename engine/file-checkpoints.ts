@@ -1,6 +1,6 @@
 // Checkpoints in a sequence of files: which file, how many of its rows, and what came before it.
 import { createHash } from 'node:crypto';
-import type { Batch, FileItem, RowStream, Value } from './contracts.ts';
+import type { Batch, FileItem, RowStream, Value } from './contracts/data.ts';
 import { failure } from './errors.ts';
 
 /** `rows` counts all rows so far; `at.rows` those of the file. */

@@ -1,5 +1,5 @@
 // Rows of several files as one stream: their columns compared or joined, columns that name the file, and checkpoints.
-import type { Batch, Column, FileItem, FileStream, Reading, Row, RowStream } from './contracts.ts';
+import type { Batch, Column, FileItem, FileStream, Reading, Row, RowStream } from './contracts/data.ts';
 import { failure } from './errors.ts';
 import { type FileCheckpoints, fileCheckpoints, tracked } from './file-checkpoints.ts';
 import { addStep } from './rows.ts';

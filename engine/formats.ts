@@ -1,6 +1,7 @@
 // Choosing the format of a file: by what the definition says, its name, its content type or its first bytes.
 import { nameWithoutCompression } from './compression.ts';
-import type { Format, FormatChoice } from './contracts.ts';
+import type { Format } from './contracts/format.ts';
+import type { FormatChoice } from './contracts/task.ts';
 import { failure } from './errors.ts';
 import { didYouMeanOrKnown } from './suggest.ts';
 

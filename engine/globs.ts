@@ -1,5 +1,7 @@
 // The files that a path with a pattern stands for, found by listing no more than the pattern needs.
-import type { CallOptions, Entry, FileItem, FileStream, Target } from './contracts.ts';
+import type { CallOptions, Entry } from './contracts/connector.ts';
+import type { FileItem, FileStream } from './contracts/data.ts';
+import type { Target } from './contracts/task.ts';
 import { Failure, failure } from './errors.ts';
 import { hasPattern, matcher, splitPattern, withoutEscapes } from './paths.ts';
 

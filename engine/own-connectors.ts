@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { connectors } from '../schemas/generated/language.ts';
 import type { Validate } from '../schemas/generated/validators.ts';
 import type { OwnConnector } from './connector-parts.ts';
-import type { AnyConnector } from './contracts.ts';
+import type { AnyConnector } from './contracts/connector.ts';
 import { countDiagnostics, sortDiagnostics } from './diagnostics.ts';
 import { failure } from './errors.ts';
 import { loadFile } from './load.ts';

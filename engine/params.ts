@@ -1,6 +1,6 @@
 // Params: what a run is given, against what the pipe declares.
 import type { Param } from '../schemas/generated/types.ts';
-import type { Value } from './contracts.ts';
+import type { Value } from './contracts/data.ts';
 import { type Failure, failure } from './errors.ts';
 import { Problem } from './expressions/problem.ts';
 import { type Matcher, matcherOf } from './expressions/regex.ts';

@@ -1,6 +1,7 @@
 // What the engine is put together from: tasks, formats, connectors and stores, each found by name and loaded when needed.
 import type { Manifest } from '../schemas/generated/types.ts';
-import type { AnyConnector, AnyTask } from './contracts.ts';
+import type { AnyConnector } from './contracts/connector.ts';
+import type { AnyTask } from './contracts/task.ts';
 import type { FormatRegistry } from './formats.ts';
 import type { OpShape } from './graph.ts';
 import type { Mistake } from './report.ts';

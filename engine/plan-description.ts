@@ -2,7 +2,8 @@
 import { tasks as ops, type PathUse } from '../schemas/generated/language.ts';
 import type { FoundConnection } from './connections.ts';
 import { loaderOf } from './connector-parts.ts';
-import type { FormatChoice, Value } from './contracts.ts';
+import type { Value } from './contracts/data.ts';
+import type { FormatChoice } from './contracts/task.ts';
 import type { SecretState } from './credential-lookup.ts';
 import { keptName } from './delivery/chain.ts';
 import { type ParsedExpression, parseExpression, parseTemplate, referencedColumns } from './expressions.ts';

@@ -1,7 +1,7 @@
 // From a checked definition to what a run does: tasks in stages, params with their values, connections found.
 import type { Pipe, Settings, Task } from '../schemas/generated/types.ts';
 import { type ConnectionHome, type ConnectionLookup, createLookup } from './connections.ts';
-import type { Value } from './contracts.ts';
+import type { Value } from './contracts/data.ts';
 import { buildGraph, type GraphNode, type OpShape } from './graph.ts';
 import type { Source } from './load.ts';
 import { type GivenParams, resolveParams } from './params.ts';

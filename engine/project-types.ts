@@ -4,7 +4,7 @@ import { dirname, relative, resolve } from 'node:path';
 import type { Param } from '../schemas/generated/types.ts';
 import { describePath } from './connection-look.ts';
 import { pipeFiles } from './connection-uses.ts';
-import type { Column, ColumnType } from './contracts.ts';
+import type { Column, ColumnType } from './contracts/data.ts';
 import { asFailure, type Failure } from './errors.ts';
 import { loadText } from './load.ts';
 import { hasPattern, splitPath } from './paths.ts';

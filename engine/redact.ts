@@ -1,5 +1,5 @@
 // The redactor: puts `[secret]` in place of every secret it knows, in whatever leaves the process.
-import type { Secret } from './contracts.ts';
+import type { Secret } from './contracts/credentials.ts';
 import { redactDeep } from './redaction/deep.ts';
 import { decodedAt, escapes, matchAt, none, open, reached } from './redaction/match.ts';
 import { type Pattern, patternsOf } from './redaction/patterns.ts';

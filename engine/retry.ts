@@ -1,5 +1,6 @@
 // Doing work again after a failure that may pass: how often, after what wait, and when to give up.
 import pRetry from 'p-retry';
+import { wait } from './duration.ts';
 import { Failure } from './errors.ts';
 
 /** Retries that all the calls of a run share, so that a system that is down for good ends the run soon. */
@@ -52,20 +53,5 @@ export function withRetry<T>(
       await wait(waitMs, signal);
       return true;
     },
-  });
-}
-
-/** Rejects when the signal aborts. */
-export function wait(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    signal.addEventListener('abort', onAbort, { once: true });
   });
 }

@@ -1,5 +1,6 @@
 // Row tasks fused: the steps of neighbouring tasks run in one loop over each batch.
-import type { Batch, Column, Row, RowStep, RowStream } from './contracts.ts';
+import type { Batch, Column, Row, RowStream } from './contracts/data.ts';
+import type { RowStep } from './contracts/task.ts';
 import { Failure, failure } from './errors.ts';
 
 /** One fused task: its step, and how many rows it has passed on so far. */

@@ -1,16 +1,9 @@
 // Runs a plan: stage after stage, each in engine/stage.ts, with events on the way and a report at the end.
 import { randomBytes } from 'node:crypto';
 import { type ConnectionDefinition, type FoundConnection, requireConnection } from './connections.ts';
-import type {
-  NewRun,
-  RowStream,
-  RunEvent,
-  RunReport,
-  StateStore,
-  TaskFigures,
-  TaskReport,
-  Value,
-} from './contracts.ts';
+import type { RowStream, Value } from './contracts/data.ts';
+import type { RunEvent, RunReport, TaskFigures, TaskReport } from './contracts/run.ts';
+import type { NewRun, StateStore } from './contracts/state.ts';
 import { createLock } from './delivery/lock.ts';
 import { timer } from './duration.ts';
 import { asFailure, type Failure, failure } from './errors.ts';

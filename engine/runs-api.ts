@@ -1,5 +1,6 @@
 // What `engine.runs` offers: the history of runs around the engine's folder.
-import type { RunEvent, RunFilter, RunRecord, RunSummary, StateStore } from './contracts.ts';
+import type { RunEvent } from './contracts/run.ts';
+import type { RunFilter, RunRecord, RunSummary, StateStore } from './contracts/state.ts';
 import { failure } from './errors.ts';
 import { didYouMean } from './suggest.ts';
 import type { Surroundings } from './surroundings.ts';

@@ -1,6 +1,7 @@
 // What expressions see outside of rows, and the evaluation of a task's fields before it runs.
 import { type FieldInfo, tasks as ops, type Part, taskScope } from '../schemas/generated/language.ts';
-import type { Column, Evaluator, Row, Value } from './contracts.ts';
+import type { Column, Row, Value } from './contracts/data.ts';
+import type { Evaluator } from './contracts/task.ts';
 import { failure } from './errors.ts';
 import { columnTypeOf } from './expressions/column-type.ts';
 import {

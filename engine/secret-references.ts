@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { configScope, secretScope } from '../schemas/generated/language.ts';
 import { type ConnectionDefinition, type FoundConnection, isOwnField } from './connections.ts';
 import { connectorPart, type OwnConnector, partOf } from './connector-parts.ts';
-import type { Value } from './contracts.ts';
+import type { Value } from './contracts/data.ts';
 import { configuredPath } from './credentials/folder.ts';
 import { Failure, failure } from './errors.ts';
 import { compileValue, type Evaluate, type ExpressionScope } from './expressions.ts';

@@ -1,6 +1,6 @@
 // A secret value that cannot be printed: only `reveal()` gives it.
 import { inspect } from 'node:util';
-import type { Credential, Secret } from './contracts.ts';
+import type { Credential, Secret } from './contracts/credentials.ts';
 
 /** What every printed form of a secret is. */
 export const mark = '[secret]';

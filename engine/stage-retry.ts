@@ -1,10 +1,9 @@
 // A stage that failed: run again where its tasks say so and nothing of it can be seen yet, or left behind.
 
 import type { Retry, Settings } from '../schemas/generated/types.ts';
-import { durationMs } from './duration.ts';
+import { durationMs, wait } from './duration.ts';
 import { asFailure, type Failure } from './errors.ts';
 import type { RetryBudget } from './retry.ts';
-import { wait } from './retry.ts';
 import type { TaskState } from './run.ts';
 import { runStage, type StageParts } from './stage.ts';
 import { ExitSignal } from './task-context.ts';

@@ -2,17 +2,9 @@
 import { setMaxListeners } from 'node:events';
 import { createBarrier } from './barrier.ts';
 import { createCodecs } from './codecs.ts';
-import type {
-  AnyTask,
-  Delivery,
-  RowStream,
-  RowTask,
-  StateStore,
-  Stream,
-  Task,
-  TaskContext,
-  Value,
-} from './contracts.ts';
+import type { RowStream, Stream, Value } from './contracts/data.ts';
+import type { StateStore } from './contracts/state.ts';
+import type { AnyTask, Delivery, RowTask, Task, TaskContext } from './contracts/task.ts';
 import { type Meter, metered, meteredRows } from './counting.ts';
 import { prepareDelivery, type StageDelivery } from './delivery/stage.ts';
 import { timer } from './duration.ts';

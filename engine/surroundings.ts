@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { createStatusStore, type StatusStore } from './connection-status.ts';
 import { type FoundConnection, statusKeyOf } from './connections.ts';
-import type { Credential } from './contracts.ts';
+import type { Credential } from './contracts/credentials.ts';
 import { type CredentialAccessOptions, createCredentialAccess, storedCredential } from './credential-lookup.ts';
 import { renewCredential } from './credential-renewal.ts';
 import { userFolder } from './credentials/folder.ts';

@@ -1,7 +1,9 @@
 // From a path of the language to an open connection: the pipe's own, the project's, the user's, a URL or a local file.
 import { resolve } from 'node:path';
 import type { FoundConnection } from './connections.ts';
-import type { AnyConnection, AnyConnector, Log, Stream, Target, WriteReport } from './contracts.ts';
+import type { AnyConnection, AnyConnector, WriteReport } from './contracts/connector.ts';
+import type { Stream } from './contracts/data.ts';
+import type { Log, Target } from './contracts/task.ts';
 import { failure } from './errors.ts';
 import { showPath, splitPath } from './paths.ts';
 import type { TaskState } from './run.ts';

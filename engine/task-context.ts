@@ -1,18 +1,9 @@
 // What a running task is given: its connections, codecs, expressions, and the places its figures go.
 import type { Barrier } from './barrier.ts';
 import type { Codecs } from './codecs.ts';
-import type {
-  Column,
-  DeliveryOrders,
-  Evaluator,
-  Log,
-  RowStream,
-  Stream,
-  Target,
-  TaskContext,
-  TaskFigures,
-  Value,
-} from './contracts.ts';
+import type { Column, RowStream, Stream, Value } from './contracts/data.ts';
+import type { TaskFigures } from './contracts/run.ts';
+import type { DeliveryOrders, Evaluator, Log, Target, TaskContext } from './contracts/task.ts';
 import type { Events } from './events.ts';
 import type { PlannedTask } from './plan.ts';
 import { compileExpression, compileTemplate, type Scope } from './scope.ts';

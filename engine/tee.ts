@@ -1,5 +1,5 @@
 // One stream for several readers, in lock step: no reader gets more than one batch ahead of the slowest one.
-import type { Batch, FileItem, Row, Stream } from './contracts.ts';
+import type { Batch, FileItem, Row, Stream } from './contracts/data.ts';
 
 /**
  * Gives `branches` streams with what `stream` holds. The source is pulled when every open branch has taken what it was

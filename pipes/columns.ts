@@ -1,5 +1,6 @@
 // Columns as tasks deal with them: found by name or refused with near names, replaced, dropped.
-import type { Column, TaskContext } from '../engine/contracts.ts';
+import type { Column } from '../engine/contracts/data.ts';
+import type { TaskContext } from '../engine/contracts/task.ts';
 import { type Failure, failure } from '../engine/errors.ts';
 import { didYouMeanOrKnown } from '../engine/suggest.ts';
 

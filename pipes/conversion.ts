@@ -1,14 +1,6 @@
 // Files in another format: which files a target gets, as they are where their bytes fit, decoded and encoded where not.
-import type {
-  EncodedRows,
-  FileItem,
-  FileStream,
-  FormatChoice,
-  Reading,
-  RowStream,
-  Stream,
-  TaskContext,
-} from '../engine/contracts.ts';
+import type { EncodedRows, FileItem, FileStream, Reading, RowStream, Stream } from '../engine/contracts/data.ts';
+import type { FormatChoice, TaskContext } from '../engine/contracts/task.ts';
 import { failure } from '../engine/errors.ts';
 import { formatName } from '../engine/formats.ts';
 import { onlyFile } from './files.ts';

@@ -1,5 +1,7 @@
 // The files that a path of the language stands for, whatever the storage.
-import type { FileItem, FileStream, ReadOptions, Stream, Target } from '../engine/contracts.ts';
+import type { ReadOptions } from '../engine/contracts/connector.ts';
+import type { FileItem, FileStream, Stream } from '../engine/contracts/data.ts';
+import type { Target } from '../engine/contracts/task.ts';
 import { Failure } from '../engine/errors.ts';
 import { type MatchOptions, matchFiles, timeTest } from '../engine/globs.ts';
 import { hasPattern, withoutEscapes } from '../engine/paths.ts';

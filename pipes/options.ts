@@ -1,5 +1,6 @@
 // What a task refuses: options that do not fit where they stand, and those that this version cannot run yet.
-import type { AnyConnection, Capability, Target } from '../engine/contracts.ts';
+import type { AnyConnection, Capability } from '../engine/contracts/connector.ts';
+import type { Target } from '../engine/contracts/task.ts';
 import { failure } from '../engine/errors.ts';
 
 /** Fails with OPTION_UNSUPPORTED for the first of the named options that is set. */

@@ -1,5 +1,6 @@
 // Which file of many a row goes to: the path's parts with `record` in them evaluated, and nothing that leads elsewhere.
-import type { Column, Evaluator, Row, TaskContext, Value } from '../engine/contracts.ts';
+import type { Column, Row, Value } from '../engine/contracts/data.ts';
+import type { Evaluator, TaskContext } from '../engine/contracts/task.ts';
 import { failure } from '../engine/errors.ts';
 
 export interface PartitionPaths {

@@ -1,7 +1,7 @@
 // JSON Schema (2020-12) for records: compiled, and its errors in words.
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import type { Row, Value } from '../engine/contracts.ts';
+import type { Row, Value } from '../engine/contracts/data.ts';
 import { failure } from '../engine/errors.ts';
 
 /** What is wrong with a record, or undefined. */

@@ -1,5 +1,6 @@
 // Where refused records go: nowhere, or to a path, as records with their reason and position.
-import type { Batch, Column, Row, RowStream, TaskContext } from '../engine/contracts.ts';
+import type { Batch, Column, Row, RowStream } from '../engine/contracts/data.ts';
+import type { TaskContext } from '../engine/contracts/task.ts';
 import { createChannel } from './channel.ts';
 import { writeStream } from './writing.ts';
 

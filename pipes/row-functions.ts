@@ -1,5 +1,6 @@
 // Functions over rows, written as code for given columns: four times as fast as a loop over the names.
-import type { Evaluator, Row } from '../engine/contracts.ts';
+import type { Row } from '../engine/contracts/data.ts';
+import type { Evaluator } from '../engine/contracts/task.ts';
 
 /** One column of a new row, and the column of the old one that its value is taken from; undefined: always null. */
 export interface Picked {

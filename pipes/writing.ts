@@ -1,15 +1,7 @@
 // Writing a stream to a target: rows to what stores rows, files to what stores files, and what must stand between.
-import type {
-  DeliveryOrders,
-  FileItem,
-  FileStream,
-  FormatChoice,
-  Stream,
-  Target,
-  TaskContext,
-  WriteOptions,
-  WriteReport,
-} from '../engine/contracts.ts';
+import type { WriteOptions, WriteReport } from '../engine/contracts/connector.ts';
+import type { FileItem, FileStream, Stream } from '../engine/contracts/data.ts';
+import type { DeliveryOrders, FormatChoice, Target, TaskContext } from '../engine/contracts/task.ts';
 import { Failure, failure } from '../engine/errors.ts';
 import { asOneFile, convertedFile, renamedFor } from './conversion.ts';
 import { isPattern, plainPath } from './files.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { connector } from '../connectors/s3/index.ts';
-import type { FileItem } from '../engine/contracts.ts';
+import type { FileItem } from '../engine/contracts/data.ts';
 import { Failure } from '../engine/errors.ts';
 import { connectorContext } from '../test/conformance/files.ts';
 import { type S3Fault, startS3Server } from '../test/servers/s3.ts';

@@ -1,6 +1,6 @@
 // `pipe run`: runs one definition; data to stdout, everything else to stderr.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { RunReport } from '../../engine/contracts.ts';
+import type { RunReport } from '../../engine/contracts/run.ts';
 import type { RunFailure } from '../../engine/engine.ts';
 import { asFailure, exitCode, failure } from '../../engine/errors.ts';
 import { readDefinition } from '../definition.ts';

@@ -1,6 +1,6 @@
 // `pipe runs`: the history of runs: a list, one of them, its messages, and the removal of old ones.
 import { Command, InvalidArgumentError, Option } from 'commander';
-import type { RunSummary } from '../../engine/contracts.ts';
+import type { RunSummary } from '../../engine/contracts/state.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import { withEngine } from '../engine.ts';

@@ -1,7 +1,8 @@
 // Files in a Dropbox.
 
 import { byteSize } from '../../engine/byte-size.ts';
-import { defineConnector, type FileItem } from '../../engine/contracts.ts';
+import { defineConnector } from '../../engine/contracts/connector.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { writeStaged } from '../shared/staged-write.ts';

@@ -1,5 +1,5 @@
 // What lies in a folder.
-import type { Entry, ListOptions } from '../../engine/contracts.ts';
+import type { Entry, ListOptions } from '../../engine/contracts/connector.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { accepted } from './api.ts';
 import { type Metadata, modifiedOf, type Place, type Places } from './place.ts';

@@ -1,5 +1,6 @@
 // The bytes of one revision of a file. Where the connection breaks, it goes on from there: a revision never changes.
-import type { ConnectorContext, Range } from '../../engine/contracts.ts';
+import type { ConnectorContext } from '../../engine/contracts/connector.ts';
+import type { Range } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import type { Answer } from '../shared/http/client.ts';
 import { type Api, accepted } from './api.ts';

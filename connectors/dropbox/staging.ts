@@ -1,7 +1,7 @@
 // Upload sessions: their bytes are nowhere to be seen until they are committed, and go away by themselves where they are not.
 import { createHash } from 'node:crypto';
 import type { Dropbox, files } from 'dropbox';
-import type { WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import type { StagedFile, Staging } from '../shared/staged-write.ts';
 import { type Api, accepted, isRefused, refusal } from './api.ts';

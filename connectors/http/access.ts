@@ -1,5 +1,6 @@
 // How a request is authenticated.
-import type { ConnectorContext, Credential, OAuth } from '../../engine/contracts.ts';
+import type { ConnectorContext, OAuth } from '../../engine/contracts/connector.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { HttpConfig } from '../../schemas/generated/types.ts';

@@ -1,6 +1,7 @@
 // What a GET gives, as a file.
 import { compressionOf } from '../../engine/compression.ts';
-import type { CallOptions, ConnectorContext, FileItem, Range } from '../../engine/contracts.ts';
+import type { CallOptions, ConnectorContext } from '../../engine/contracts/connector.ts';
+import type { FileItem, Range } from '../../engine/contracts/data.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { wholeBody } from '../shared/http/body.ts';
 import type { Answer, Client } from '../shared/http/client.ts';

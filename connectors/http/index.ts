@@ -1,5 +1,6 @@
 // The web: public URLs, and any API with a base URL, authentication, headers and query of its own.
-import { type ConnectorContext, defineConnector, type FileItem } from '../../engine/contracts.ts';
+import { type ConnectorContext, defineConnector } from '../../engine/contracts/connector.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import { asFailure, Failure, failure } from '../../engine/errors.ts';
 import type { HttpConfig } from '../../schemas/generated/types.ts';
 import { type Answer, type Client, createClient } from '../shared/http/client.ts';

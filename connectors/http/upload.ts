@@ -1,5 +1,6 @@
 // Sends one file as the body of a request, whose last bytes go out only when the whole run may commit.
-import type { ConnectorContext, FileItem, FileStream, WriteOptions, WriteReport } from '../../engine/contracts.ts';
+import type { ConnectorContext, WriteOptions, WriteReport } from '../../engine/contracts/connector.ts';
+import type { FileItem, FileStream } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { shownUrl } from '../shared/http/address.ts';
 import { type Answer, beginning, type Client } from '../shared/http/client.ts';

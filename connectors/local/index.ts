@@ -2,7 +2,8 @@
 import { constants } from 'node:fs';
 import { access, lstat, mkdir, rmdir, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, relative } from 'node:path';
-import { defineConnector, type FileItem } from '../../engine/contracts.ts';
+import { defineConnector } from '../../engine/contracts/connector.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import type { LocalConfig } from '../../schemas/generated/types.ts';
 import { contentTypeOf } from '../shared/content-type.ts';

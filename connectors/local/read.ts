@@ -1,6 +1,6 @@
 // The bytes of one file.
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Range } from '../../engine/contracts.ts';
+import type { Range } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { failureAt, type Place } from './place.ts';
 

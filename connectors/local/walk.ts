@@ -2,7 +2,8 @@
 import type { Dirent, Stats } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Entry, ListOptions, Range } from '../../engine/contracts.ts';
+import type { Entry, ListOptions } from '../../engine/contracts/connector.ts';
+import type { Range } from '../../engine/contracts/data.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { failureAt, type Place, type Places } from './place.ts';
 import { readBytes } from './read.ts';

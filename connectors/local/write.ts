@@ -1,5 +1,6 @@
 // Writes files so that each is there whole or not at all: temporary files first, then all of them take their places.
-import type { FileItem, FileStream, WriteOptions, WriteReport } from '../../engine/contracts.ts';
+import type { WriteOptions, WriteReport } from '../../engine/contracts/connector.ts';
+import type { FileItem, FileStream } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { createPool } from '../shared/pool.ts';
 import type { Places } from './place.ts';

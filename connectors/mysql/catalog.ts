@@ -1,5 +1,6 @@
 // What the server has: databases, tables, columns, keys.
-import type { Column, Description, Entry, ListOptions } from '../../engine/contracts.ts';
+import type { Description, Entry, ListOptions } from '../../engine/contracts/connector.ts';
+import type { Column } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import type { Session } from './connect.ts';
 import { quoteName, quoteText } from './sql.ts';

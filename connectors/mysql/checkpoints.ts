@@ -1,5 +1,5 @@
 // Where a write stands, kept in a table beside its target and changed in the same transaction as the rows.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { quoted, type TablePath } from './catalog.ts';
 import type { Session } from './connect.ts';
 import { quoteText } from './sql.ts';

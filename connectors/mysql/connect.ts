@@ -1,5 +1,5 @@
 // Sessions of one server: how they are made, bounded, given back, and ended when a run is aborted.
-import type { CallOptions, ConnectorContext } from '../../engine/contracts.ts';
+import type { CallOptions, ConnectorContext } from '../../engine/contracts/connector.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { MysqlConfig } from '../../schemas/generated/types.ts';

@@ -1,6 +1,6 @@
 // CSV as it is, made into the lines that LOAD DATA reads: bytes to bytes, no value becomes a text of ours. LOAD DATA reads
 // CSV by itself, but not as we do: the word NULL is NULL to it, nothing and "" are the same, and so is `\r` and data.
-import type { Column, Encoding } from '../../engine/contracts.ts';
+import type { Column, Encoding } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import type { Pair } from './encode.ts';
 import type { Piece } from './pieces.ts';

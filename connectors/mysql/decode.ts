@@ -1,7 +1,7 @@
 // Row packets of the text protocol to rows, by a function written for the columns at hand.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset_row.html
 import { isAscii } from 'node:buffer';
-import type { Column, Row, Value } from '../../engine/contracts.ts';
+import type { Column, Row, Value } from '../../engine/contracts/data.ts';
 import { type Decoder, decoderOf } from './values.ts';
 
 const batchBytes = 768 * 1024;

@@ -1,6 +1,7 @@
 // Rows to the lines that LOAD DATA reads, by a function written for the columns at hand. What the server would change
 // without a word is refused here.
-import type { Column, Row, Value, WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Column, Row, Value } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { jsonText } from '../shared/json-text.ts';
 import { isSpatial, listedValues } from './types.ts';

@@ -1,5 +1,5 @@
 // MySQL and MariaDB: tables and queries read as the server's own text, written through LOAD DATA LOCAL.
-import { defineConnector, type ReadOptions } from '../../engine/contracts.ts';
+import { defineConnector, type ReadOptions } from '../../engine/contracts/connector.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
 import { columnAlone, describeSchema, findTable, listEntries, tablePath } from './catalog.ts';
 import { readCheckpoint } from './checkpoints.ts';

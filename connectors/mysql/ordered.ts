@@ -1,5 +1,6 @@
 // Reading a table in order, with a checkpoint after each batch.
-import type { Batch, CallOptions, Column, ReadOptions, RowStream, Value } from '../../engine/contracts.ts';
+import type { CallOptions, ReadOptions } from '../../engine/contracts/connector.ts';
+import type { Batch, Column, RowStream, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import {
   inPosition,

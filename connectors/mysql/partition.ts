@@ -1,5 +1,7 @@
 // Reading a table in parts, several at a time, all of one snapshot.
-import type { Batch, CallOptions, Column, Log, ReadOptions, RowStream } from '../../engine/contracts.ts';
+import type { CallOptions, ReadOptions } from '../../engine/contracts/connector.ts';
+import type { Batch, Column, RowStream } from '../../engine/contracts/data.ts';
+import type { Log } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import { merged } from '../shared/merge.ts';

@@ -1,5 +1,6 @@
 // What a write takes from its source: lines with the checkpoint behind them, batch by batch.
-import type { RowStream, Value, WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { RowStream, Value } from '../../engine/contracts/data.ts';
 import type { EncodeRows, Lines } from './encode.ts';
 
 export interface Piece extends Lines {

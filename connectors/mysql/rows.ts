@@ -1,5 +1,6 @@
 // Reading: what is asked of the server for a table or a query, and its rows as they come.
-import type { CallOptions, Column, ReadOptions, RowStream, Value } from '../../engine/contracts.ts';
+import type { CallOptions, ReadOptions } from '../../engine/contracts/connector.ts';
+import type { Column, RowStream, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { withoutEnd } from '../shared/sql.ts';
 import { columnAlone, quoted, type Table } from './catalog.ts';

@@ -1,6 +1,7 @@
 // A part of the source that is loaded by one statement, and kept until the server has taken it: what it refuses is found
 // by loading halves.
-import type { Value, WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import type { Session } from './connect.ts';
 import type { Load, Refusal } from './load.ts';

@@ -1,5 +1,5 @@
 // SQL text as MySQL has it: names between backticks, texts where a backslash must be doubled.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { jsonText } from '../shared/json-text.ts';
 
 export function quoteName(name: string): string {

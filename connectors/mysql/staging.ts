@@ -1,5 +1,5 @@
 // Where rows wait for the table: a temporary table of the session, gone with it.
-import type { WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import { quoted, type Table } from './catalog.ts';
 import type { Session } from './connect.ts';
 import type { Pair } from './encode.ts';

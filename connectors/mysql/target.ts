@@ -1,6 +1,7 @@
 // The table that is written: found, made, or changed so that it takes the columns of the stream.
 import { randomBytes } from 'node:crypto';
-import type { Column, WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Column } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import { findTable, quoted, type Table, type TableColumn, type TablePath } from './catalog.ts';

@@ -1,5 +1,5 @@
 // The types of MySQL and MariaDB and ours: one table for both ways.
-import type { Column, ColumnType } from '../../engine/contracts.ts';
+import type { Column, ColumnType } from '../../engine/contracts/data.ts';
 import type { Field } from './packets.ts';
 
 interface KnownType {

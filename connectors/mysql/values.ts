@@ -1,5 +1,5 @@
 // The server's form of a value, decoded: dates to ISO, bits, geometry, JSON without loss; and back where it is not text.
-import type { Column, Value } from '../../engine/contracts.ts';
+import type { Column, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { parseJson } from '../shared/json-value.ts';
 import { isSpatial } from './types.ts';

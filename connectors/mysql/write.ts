@@ -1,5 +1,7 @@
 // Writing: pieces of the source loaded into the table or beside it, in one transaction or committed as it goes.
-import type { Log, RowStream, Value, WriteOptions, WriteReport } from '../../engine/contracts.ts';
+import type { WriteOptions, WriteReport } from '../../engine/contracts/connector.ts';
+import type { RowStream, Value } from '../../engine/contracts/data.ts';
+import type { Log } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import { knownColumns } from '../shared/sql-columns.ts';
 import { findTable, quoted, type TablePath } from './catalog.ts';

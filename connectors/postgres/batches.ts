@@ -1,5 +1,5 @@
 // The batches of a stream, pulled one at a time, with a limit to the wait for the next one.
-import type { Batch } from '../../engine/contracts.ts';
+import type { Batch } from '../../engine/contracts/data.ts';
 
 export interface Batches {
   /** The next one, or undefined at the end. After the time it is `late`, and what comes is kept for the next call. */

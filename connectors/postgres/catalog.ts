@@ -1,6 +1,7 @@
 // What the database has: schemas, tables, columns, keys.
 import type { ClientBase } from 'pg';
-import type { Column, Description, Entry, ListOptions } from '../../engine/contracts.ts';
+import type { Description, Entry, ListOptions } from '../../engine/contracts/connector.ts';
+import type { Column } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { quoteName } from '../shared/sql.ts';
 import { checkpointTable } from './checkpoint.ts';

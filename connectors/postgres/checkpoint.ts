@@ -1,6 +1,7 @@
 // How far a load has come, in a table beside the rows and changed with them.
 import type { ClientBase } from 'pg';
-import type { Value, WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { quoteName } from '../shared/sql.ts';
 import type { TablePath } from './catalog.ts';
 

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { userInfo } from 'node:os';
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import type { ClientBase, ClientConfig, Pool, PoolClient } from 'pg';
-import type { CallOptions, ConnectorContext } from '../../engine/contracts.ts';
+import type { CallOptions, ConnectorContext } from '../../engine/contracts/connector.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
 import type { PostgresConfig } from '../../schemas/generated/types.ts';

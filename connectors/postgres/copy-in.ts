@@ -1,5 +1,5 @@
 // COPY FROM STDIN: bytes to the server, and which bytes it takes as they are.
-import type { EncodedRows, Encoding } from '../../engine/contracts.ts';
+import type { EncodedRows, Encoding } from '../../engine/contracts/data.ts';
 import { quoteText } from '../shared/sql.ts';
 import type { Session } from './connect.ts';
 import { typesOf } from './copy.ts';

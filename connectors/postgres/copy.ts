@@ -1,5 +1,6 @@
 // Reading: COPY TO STDOUT as rows, or as bytes for a target that takes them.
-import type { CallOptions, Column, Encoding, RowStream } from '../../engine/contracts.ts';
+import type { CallOptions } from '../../engine/contracts/connector.ts';
+import type { Column, Encoding, RowStream } from '../../engine/contracts/data.ts';
 import { quoteText } from '../shared/sql.ts';
 import type { Session, Sessions } from './connect.ts';
 import { openCopyOut } from './copy-out.ts';

@@ -1,5 +1,5 @@
 // CSV on its way to the server as it is: the fields of columns in which the server would drop something are looked at.
-import type { EncodedRows } from '../../engine/contracts.ts';
+import type { EncodedRows } from '../../engine/contracts/data.ts';
 import { createScanner } from '../../engine/scan/scanner.ts';
 import type { Pair } from './encode.ts';
 import { type Fits, fitsOf, lossIn } from './fits.ts';

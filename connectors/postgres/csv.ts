@@ -1,5 +1,6 @@
 // Rows as the bytes of CSV that the server writes, where its text of every value is what is asked for.
-import type { CallOptions, Column, EncodedRows, Encoding } from '../../engine/contracts.ts';
+import type { CallOptions } from '../../engine/contracts/connector.ts';
+import type { Column, EncodedRows, Encoding } from '../../engine/contracts/data.ts';
 import { quoteName, quoteText } from '../shared/sql.ts';
 import type { Session, Sessions } from './connect.ts';
 import { copyOut, inSnapshot } from './copy.ts';

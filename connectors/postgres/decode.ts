@@ -1,7 +1,7 @@
 // COPY's text format to rows, by functions written for the columns at hand.
 // https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
 import { isAscii } from 'node:buffer';
-import type { Batch, Column, Row, Value } from '../../engine/contracts.ts';
+import type { Batch, Column, Row, Value } from '../../engine/contracts/data.ts';
 import { type Decoder, decoderOf } from './values.ts';
 
 const batchRows = 8192;

@@ -1,5 +1,5 @@
 // Rows to COPY's text format, by a function written for the columns at hand; values of parameters as text.
-import type { Column, Row, Value } from '../../engine/contracts.ts';
+import type { Column, Row, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { jsonText } from '../shared/json-text.ts';
 import { notWellFormed, tabWriter } from '../shared/tab-text.ts';

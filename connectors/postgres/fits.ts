@@ -1,5 +1,5 @@
 // Texts of which the server would drop something without a word: digits beyond a scale, a zone, a time of day, blanks.
-import type { Column } from '../../engine/contracts.ts';
+import type { Column } from '../../engine/contracts/data.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
 
 /** Whether a text loses nothing in the column. A text that the server refuses is its own to refuse. */

@@ -1,5 +1,5 @@
 // Postgres: tables and queries read through COPY TO, written through COPY FROM.
-import { defineConnector, type ReadOptions } from '../../engine/contracts.ts';
+import { defineConnector, type ReadOptions } from '../../engine/contracts/connector.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
 import { describeSchema, findTable, listEntries, tablePath } from './catalog.ts';
 import { readCheckpoint } from './checkpoint.ts';

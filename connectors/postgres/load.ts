@@ -1,5 +1,6 @@
 // The rows of one transaction: into the table, or into a staging table and from there.
-import type { EncodedRows, Row, WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { EncodedRows, Row } from '../../engine/contracts/data.ts';
 import { quoteName } from '../shared/sql.ts';
 import { quoted } from './catalog.ts';
 import type { Session } from './connect.ts';

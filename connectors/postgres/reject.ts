@@ -1,5 +1,5 @@
 // Rows that the server refuses are told, and all others written: a part with such a row is cut until only it is left.
-import type { Row } from '../../engine/contracts.ts';
+import type { Row } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { openCopyIn } from './copy-in.ts';
 import { compileEncoder } from './encode.ts';

@@ -1,5 +1,5 @@
 // What is read: a table or a view, whole or in part, or a query. The SQL of it, and the columns that come.
-import type { Column, Value } from '../../engine/contracts.ts';
+import type { Column, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import { putParameters, quoteName, quoteText, withoutEnd } from '../shared/sql.ts';

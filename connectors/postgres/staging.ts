@@ -1,5 +1,5 @@
 // The staging table: made, and put into the target whole or in parts.
-import type { WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import { quoteName } from '../shared/sql.ts';
 import { quoted, type Table } from './catalog.ts';
 import type { Session } from './connect.ts';

@@ -1,5 +1,6 @@
 // The table that is written: found, made, or changed so that it takes the columns of the stream.
-import type { Column, WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Column } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import { quoteName } from '../shared/sql.ts';

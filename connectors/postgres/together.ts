@@ -1,5 +1,5 @@
 // Writers of one run wait for each other before they commit. One that is held up by another one's locks never comes.
-import type { WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import { failure } from '../../engine/errors.ts';
 import type { Session } from './connect.ts';
 import type { Place } from './errors.ts';

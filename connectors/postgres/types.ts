@@ -1,5 +1,5 @@
 // The types of Postgres and ours: one table for both ways.
-import type { Column, ColumnType } from '../../engine/contracts.ts';
+import type { Column, ColumnType } from '../../engine/contracts/data.ts';
 
 interface KnownType {
   type: ColumnType;

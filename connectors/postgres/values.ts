@@ -1,5 +1,5 @@
 // The server's text of a value, decoded: dates to ISO, arrays, bytes, JSON without loss, escapes of COPY.
-import type { Column, Value } from '../../engine/contracts.ts';
+import type { Column, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { parseJson } from '../shared/json-value.ts';
 import { columnOf } from './types.ts';

@@ -1,5 +1,6 @@
 // Writing: COPY FROM STDIN into the table or into a staging table, in one transaction or in several.
-import type { RowStream, Value, WriteOptions, WriteReport } from '../../engine/contracts.ts';
+import type { WriteOptions, WriteReport } from '../../engine/contracts/connector.ts';
+import type { RowStream, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { type KnownColumns, knownColumns } from '../shared/sql-columns.ts';
 import { pullBatches } from './batches.ts';

@@ -1,5 +1,7 @@
 // How the requests of a manifest's service are authenticated.
-import type { ConnectorContext, Credential, OAuth, Value } from '../../engine/contracts.ts';
+import type { ConnectorContext, OAuth } from '../../engine/contracts/connector.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { Manifest, ManifestAuth } from '../../schemas/generated/types.ts';

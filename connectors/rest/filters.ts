@@ -1,5 +1,5 @@
 // The filters of a read: what may be given, what must be, and what the request makes of it.
-import type { Row, Value } from '../../engine/contracts.ts';
+import type { Row, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import type { ManifestFilter, ManifestResource } from '../../schemas/generated/types.ts';

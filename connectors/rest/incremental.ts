@@ -1,5 +1,5 @@
 // Of the rows that a service gives since a time, those that are new; and how far they reach.
-import type { Batch, Value } from '../../engine/contracts.ts';
+import type { Batch, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { compareMarks } from './times.ts';
 

@@ -6,7 +6,7 @@ import type {
   ConnectorContext,
   Entry,
   Operations,
-} from '../../engine/contracts.ts';
+} from '../../engine/contracts/connector.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
 import type { Manifest } from '../../schemas/generated/types.ts';
 import { sendRequest } from '../shared/http/request.ts';

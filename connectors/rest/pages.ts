@@ -1,5 +1,6 @@
 // The pages of a resource in their order, fetched ahead of whoever takes them.
-import type { CallOptions, Value } from '../../engine/contracts.ts';
+import type { CallOptions } from '../../engine/contracts/connector.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import type { ManifestPagination } from '../../schemas/generated/types.ts';
 import { countOn, firstPage, isCountable, nextPage, type PageAt } from './pagination.ts';

@@ -1,5 +1,5 @@
 // Where the next page is: what one answer, or the number of the page before, says of it.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import type { ManifestPagination } from '../../schemas/generated/types.ts';
 import type { JsonAnswer } from './service.ts';
 import { pointed } from './templates.ts';

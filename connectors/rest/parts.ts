@@ -1,5 +1,6 @@
 // What a read of a resource is made of: one row of pages, one for each parent record, or one for each stretch of time.
-import type { CallOptions, ReadOptions, Row, Value } from '../../engine/contracts.ts';
+import type { CallOptions, ReadOptions } from '../../engine/contracts/connector.ts';
+import type { Row, Value } from '../../engine/contracts/data.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { ManifestResource } from '../../schemas/generated/types.ts';

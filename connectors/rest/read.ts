@@ -1,5 +1,6 @@
 // A resource as a stream of rows: its columns, the part that is new, and where a later read goes on.
-import type { Batch, Column, Cursor, ReadOptions, Row, RowStream, Value } from '../../engine/contracts.ts';
+import type { Cursor, ReadOptions } from '../../engine/contracts/connector.ts';
+import type { Batch, Column, Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';

@@ -1,5 +1,5 @@
 // The records of an answer as rows, their declared columns with the declared types.
-import type { Column, ColumnType, Row, Value } from '../../engine/contracts.ts';
+import type { Column, ColumnType, Row, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import type { Manifest, ManifestColumn, ManifestResource } from '../../schemas/generated/types.ts';
 import { shownUrl } from '../shared/http/address.ts';

@@ -1,5 +1,5 @@
 // What an answer of the service means that is no success, in the words of its manifest.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
 import type { Manifest } from '../../schemas/generated/types.ts';
 import { shownUrl } from '../shared/http/address.ts';

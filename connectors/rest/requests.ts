@@ -1,5 +1,6 @@
 // The requests that read one resource: its templates filled, its pages one after another.
-import type { CallOptions, Row, Value } from '../../engine/contracts.ts';
+import type { CallOptions } from '../../engine/contracts/connector.ts';
+import type { Row, Value } from '../../engine/contracts/data.ts';
 import type { ManifestPagination, ManifestResource } from '../../schemas/generated/types.ts';
 import { filterQuery } from './filters.ts';
 import { type Page, pagesFrom } from './pages.ts';

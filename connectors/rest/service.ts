@@ -1,6 +1,7 @@
 // One service as a connection sees it: its manifest with the config put in, and calls that answer with JSON.
 import { compressionOf } from '../../engine/compression.ts';
-import type { CallOptions, ConnectorContext, Value } from '../../engine/contracts.ts';
+import type { CallOptions, ConnectorContext } from '../../engine/contracts/connector.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import type { Manifest } from '../../schemas/generated/types.ts';
 import { addQuery, shownUrl } from '../shared/http/address.ts';

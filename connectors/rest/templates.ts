@@ -1,5 +1,5 @@
 // The `${…}` of a manifest, compiled once.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { compile, compileValue, type ExpressionScope, parseExpression } from '../../engine/expressions.ts';
 

@@ -1,5 +1,5 @@
 // Points in time as services write them: to our ISO text, to what a filter wants, and in order.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 
 /** ISO text with all digits that came; undefined for what is no time. */
 export function timeFrom(value: Value, format: 'iso' | 'rfc2822' | 'epoch' | 'epoch_ms'): string | undefined {

@@ -1,6 +1,7 @@
 // Records sent to a resource, one by one or in batches. A service keeps what it has taken: there is no way back.
 import { randomUUID } from 'node:crypto';
-import type { Row, RowStream, Value, WriteOptions, WriteReport } from '../../engine/contracts.ts';
+import type { WriteOptions, WriteReport } from '../../engine/contracts/connector.ts';
+import type { Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import type { ManifestResource, ManifestWrite } from '../../schemas/generated/types.ts';
 import { createPool } from '../shared/pool.ts';

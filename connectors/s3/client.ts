@@ -1,6 +1,8 @@
 // The SDK's client: loaded when it is first used, with the connection's endpoint, region and credential.
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
-import type { CallOptions, ConnectorContext, Credential, Log } from '../../engine/contracts.ts';
+import type { CallOptions, ConnectorContext } from '../../engine/contracts/connector.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
+import type { Log } from '../../engine/contracts/task.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { S3Config } from '../../schemas/generated/types.ts';

@@ -1,5 +1,5 @@
 // Copies within the store: in one request, or in parts where it is too large for one.
-import type { CopyOptions } from '../../engine/contracts.ts';
+import type { CopyOptions } from '../../engine/contracts/connector.ts';
 import { failure } from '../../engine/errors.ts';
 import { createPool } from '../shared/pool.ts';
 import type { Store } from './client.ts';

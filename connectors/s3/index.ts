@@ -1,5 +1,6 @@
 // Amazon S3 and every store that speaks its protocol.
-import { defineConnector, type FileItem } from '../../engine/contracts.ts';
+import { defineConnector } from '../../engine/contracts/connector.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
 import { type Config, createStore } from './client.ts';
 import { copyObject } from './copy.ts';

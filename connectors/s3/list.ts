@@ -1,6 +1,6 @@
 // What lies below a path, page by page.
 import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
-import type { Entry, ListOptions } from '../../engine/contracts.ts';
+import type { Entry, ListOptions } from '../../engine/contracts/connector.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import { contentTypeOf } from '../shared/content-type.ts';

@@ -2,7 +2,8 @@
 import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { ConnectorContext, FileItem, Range } from '../../engine/contracts.ts';
+import type { ConnectorContext } from '../../engine/contracts/connector.ts';
+import type { FileItem, Range } from '../../engine/contracts/data.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { hasChecksums, type Sdk, type Store } from './client.ts';

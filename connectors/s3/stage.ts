@@ -1,5 +1,6 @@
 // One file on its way to the store: held while it is small, in parts when it is not; visible only once it is committed.
-import type { FileItem, WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { createPool, type Gate } from '../shared/pool.ts';
 import type { Store } from './client.ts';

@@ -1,7 +1,8 @@
 // Writes files so that each is there whole or not at all: everything is with the store, or small and held, before the first is visible.
 
 import { byteSize } from '../../engine/byte-size.ts';
-import type { FileItem, FileStream, WriteOptions, WriteReport } from '../../engine/contracts.ts';
+import type { WriteOptions, WriteReport } from '../../engine/contracts/connector.ts';
+import type { FileItem, FileStream } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { createGate, createPool } from '../shared/pool.ts';

@@ -1,5 +1,6 @@
 // Files on a server, over SSH.
-import { defineConnector, type FileItem } from '../../engine/contracts.ts';
+import { defineConnector } from '../../engine/contracts/connector.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import { asFailure, Failure, failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import { contentTypeOf } from '../shared/content-type.ts';

@@ -1,5 +1,6 @@
 // The bytes of one file, with many requests on their way at a time. Where the session breaks, it goes on from there in a new one.
-import type { ConnectorContext, Range } from '../../engine/contracts.ts';
+import type { ConnectorContext } from '../../engine/contracts/connector.ts';
+import type { Range } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { unlessAborted } from '../shared/abort.ts';
 import { type Attributes, isFolder } from './attributes.ts';

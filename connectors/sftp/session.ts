@@ -1,7 +1,8 @@
 // The SSH session with one server: made when it is needed, shared by all that goes on, made anew once it broke.
 import { homedir } from 'node:os';
 import type { Client, ConnectConfig, ServerHostKeyAlgorithm, SFTPWrapper } from 'ssh2';
-import type { ConnectorContext, Credential } from '../../engine/contracts.ts';
+import type { ConnectorContext } from '../../engine/contracts/connector.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { SftpConfig } from '../../schemas/generated/types.ts';

@@ -1,6 +1,6 @@
 // Temporary files beside their targets, and how they take the targets' places.
 import { randomBytes } from 'node:crypto';
-import type { WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import type { StagedFile, Staging } from '../shared/staged-write.ts';
 import { type Attributes, isFile, isFolder, isLink } from './attributes.ts';

@@ -1,6 +1,6 @@
 // What lies in a folder.
 import type { FileEntryWithStats } from 'ssh2';
-import type { Entry, ListOptions } from '../../engine/contracts.ts';
+import type { Entry, ListOptions } from '../../engine/contracts/connector.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { unlessAborted } from '../shared/abort.ts';
 import { contentTypeOf } from '../shared/content-type.ts';

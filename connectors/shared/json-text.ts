@@ -1,5 +1,5 @@
 // Values as JSON text for the body of a request.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 
 /** As JSON.stringify, but an int64 keeps its digits, bytes are base64 text, and a number that JSON has not is refused. */

@@ -1,5 +1,5 @@
 // JSON text to values without loss: an integer of any size is exact, and a number that would lose digits is refused.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 
 /**

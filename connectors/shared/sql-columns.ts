@@ -1,5 +1,5 @@
 // The columns of a stream that is to become a table: its own, or what its first rows show.
-import type { Batch, Column, ColumnType, Row, RowStream, Value } from '../../engine/contracts.ts';
+import type { Batch, Column, ColumnType, Row, RowStream, Value } from '../../engine/contracts/data.ts';
 
 export interface KnownColumns {
   columns: readonly Column[];

@@ -1,5 +1,6 @@
 // Reading a table in order: by a cursor's columns or by a key, on from a checkpoint, as conditions of SQL.
-import type { Column, ColumnType, Cursor, Row, Value } from '../../engine/contracts.ts';
+import type { Cursor } from '../../engine/contracts/connector.ts';
+import type { Column, ColumnType, Row, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 

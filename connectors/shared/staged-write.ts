@@ -1,5 +1,6 @@
 // Writes the files of a stream so that they become visible together, whatever the storage: staged first, then all of them committed.
-import type { FileItem, FileStream, WriteOptions, WriteReport } from '../../engine/contracts.ts';
+import type { WriteOptions, WriteReport } from '../../engine/contracts/connector.ts';
+import type { FileItem, FileStream } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { createPool } from './pool.ts';
 

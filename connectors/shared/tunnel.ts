@@ -2,7 +2,8 @@
 import { homedir, userInfo } from 'node:os';
 import { Duplex } from 'node:stream';
 import type { Client, ClientChannel, ServerHostKeyAlgorithm } from 'ssh2';
-import type { ConnectorContext, Credential } from '../../engine/contracts.ts';
+import type { ConnectorContext } from '../../engine/contracts/connector.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { asFailure, type Failure, failure, systemFailure } from '../../engine/errors.ts';
 import { loadHostKeys } from './known-hosts.ts';

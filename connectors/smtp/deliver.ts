@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import SmtpConnection from 'nodemailer/lib/smtp-connection';
-import type { ConnectorContext, Message } from '../../engine/contracts.ts';
+import type { ConnectorContext, Message } from '../../engine/contracts/connector.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { asFailure, type Failure, failure } from '../../engine/errors.ts';
 import type { SmtpConfig } from '../../schemas/generated/types.ts';

@@ -1,5 +1,5 @@
 // A mail server that sends e-mail.
-import { defineConnector } from '../../engine/contracts.ts';
+import { defineConnector } from '../../engine/contracts/connector.ts';
 import { asFailure } from '../../engine/errors.ts';
 import { type Config, createMailbox } from './deliver.ts';
 

@@ -2,7 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import MimeNode from 'nodemailer/lib/mime-node';
-import type { FileItem, Message } from '../../engine/contracts.ts';
+import type { Message } from '../../engine/contracts/connector.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 
 export interface Composed {
   envelope: { from: string; to: string[] };

@@ -1,5 +1,6 @@
 // What the database has: tables, views, columns, keys.
-import type { Column, Description, Entry } from '../../engine/contracts.ts';
+import type { Description, Entry } from '../../engine/contracts/connector.ts';
+import type { Column } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { quoteName } from '../shared/sql.ts';
 import { checkpointTable } from './checkpoints.ts';

@@ -1,5 +1,5 @@
 // Checkpoints, kept in the database beside the rows that they are about.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import type { Handle } from './driver.ts';
 import { bytesOf, guarded, textOf } from './driver.ts';
 

@@ -2,7 +2,7 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { CallOptions, ConnectorContext } from '../../engine/contracts.ts';
+import type { CallOptions, ConnectorContext } from '../../engine/contracts/connector.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure, systemFailure } from '../../engine/errors.ts';
 import type { SqliteConfig } from '../../schemas/generated/types.ts';

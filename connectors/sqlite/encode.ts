@@ -1,5 +1,5 @@
 // Values of ours as SQLite is to take them, so that it changes none: what it would is refused.
-import type { Column, Row, Value } from '../../engine/contracts.ts';
+import type { Column, Row, Value } from '../../engine/contracts/data.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
 import { jsonText } from '../shared/json-text.ts';
 import type { TableColumn } from './catalog.ts';

@@ -1,5 +1,5 @@
 // SQLite: tables and queries of a file of this machine.
-import { defineConnector, type ReadOptions } from '../../engine/contracts.ts';
+import { defineConnector, type ReadOptions } from '../../engine/contracts/connector.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
 import { describeTable, findTable, listEntries, schemaName, tableName } from './catalog.ts';
 import { findCheckpoint } from './checkpoints.ts';

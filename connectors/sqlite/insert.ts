@@ -1,5 +1,6 @@
 // Rows into a table: several with each statement, and one by one where a statement was refused.
-import type { Row, WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Row } from '../../engine/contracts/data.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
 import { quoteName } from '../shared/sql.ts';
 import { uniqueIndexes } from './catalog.ts';

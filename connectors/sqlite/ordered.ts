@@ -1,6 +1,7 @@
 // Reading a table in order, with a checkpoint after each batch.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Batch, CallOptions, Column, ReadOptions, Row, RowStream, Value } from '../../engine/contracts.ts';
+import type { CallOptions, ReadOptions } from '../../engine/contracts/connector.ts';
+import type { Batch, Column, Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { quoteName } from '../shared/sql.ts';
 import {

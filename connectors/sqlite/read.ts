@@ -1,6 +1,7 @@
 // Reading: a table, a view or a query, a batch at a time.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Batch, CallOptions, Column, RowStream, Value } from '../../engine/contracts.ts';
+import type { CallOptions } from '../../engine/contracts/connector.ts';
+import type { Batch, Column, RowStream, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import { quoteName } from '../shared/sql.ts';

@@ -1,5 +1,5 @@
 // A user's SQL: that it is one statement, and how many values its placeholders take.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { jsonText } from '../shared/json-text.ts';
 import type { Bound } from './driver.ts';

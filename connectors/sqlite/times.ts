@@ -1,6 +1,6 @@
 // Dates and times as text: what SQLite and those who use it write, in the form that ours have.
 // https://www.sqlite.org/lang_datefunc.html#time_values
-import type { ColumnType } from '../../engine/contracts.ts';
+import type { ColumnType } from '../../engine/contracts/data.ts';
 
 type TimeType = Extract<ColumnType, 'date' | 'time' | 'timestamp' | 'timestamptz' | 'interval'>;
 

@@ -1,6 +1,6 @@
 // The transaction of a write. All writes of one stage of a run into one file share theirs, because a file has one writer at a time.
 import { rm, stat } from 'node:fs/promises';
-import type { CallOptions } from '../../engine/contracts.ts';
+import type { CallOptions } from '../../engine/contracts/connector.ts';
 import type { DatabaseFile } from './connect.ts';
 import type { Handle } from './driver.ts';
 import { databaseFailure, type Place } from './errors.ts';

@@ -1,6 +1,6 @@
 // The declared types of SQLite and ours: one table for both ways. A declared type says what values should be; any can be there.
 // https://www.sqlite.org/datatype3.html
-import type { Column, ColumnType } from '../../engine/contracts.ts';
+import type { Column, ColumnType } from '../../engine/contracts/data.ts';
 
 /** What SQLite turns a value into as it takes it. */
 export type Affinity = 'INTEGER' | 'TEXT' | 'BLOB' | 'REAL' | 'NUMERIC';

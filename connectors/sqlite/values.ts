@@ -1,5 +1,5 @@
 // What SQLite holds in a column, as its declared type says; what does not fit it is refused with table, column and record.
-import type { Batch, Column, ColumnType, Value } from '../../engine/contracts.ts';
+import type { Batch, Column, ColumnType, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { parseJson } from '../shared/json-value.ts';
 import { bytesOf, type Encoding, isText, type Raw, textOf } from './driver.ts';

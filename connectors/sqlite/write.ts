@@ -1,5 +1,6 @@
 // Writing: prepared inserts into the table itself, in one transaction, or in one after the other with their checkpoints.
-import type { RowStream, Value, WriteOptions, WriteReport } from '../../engine/contracts.ts';
+import type { WriteOptions, WriteReport } from '../../engine/contracts/connector.ts';
+import type { RowStream, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { quoteName } from '../shared/sql.ts';
 import { type KnownColumns, knownColumns } from '../shared/sql-columns.ts';

@@ -1,6 +1,6 @@
 // Whether a connector can do what a path in its connection is used for.
 import type { PathUse } from '../../schemas/generated/language.ts';
-import type { Capability } from '../contracts.ts';
+import type { Capability } from '../contracts/connector.ts';
 import { hasPattern } from '../paths.ts';
 import type { TaskPlace } from '../validate/tasks.ts';
 import type { Checking } from './checking.ts';

@@ -1,6 +1,6 @@
 // What the parts of a check work on.
 import type { ConnectionLookup } from '../connections.ts';
-import type { Capability } from '../contracts.ts';
+import type { Capability } from '../contracts/connector.ts';
 import type { FormatRegistry } from '../formats.ts';
 import type { OpShape } from '../graph.ts';
 import type { Reporter } from '../report.ts';

@@ -1,7 +1,7 @@
 // Whether the format of what a path means can be told.
 import { open } from 'node:fs/promises';
 import { nameWithoutCompression } from '../compression.ts';
-import type { FormatChoice } from '../contracts.ts';
+import type { FormatChoice } from '../contracts/task.ts';
 import type { Severity } from '../diagnostics.ts';
 import { Failure } from '../errors.ts';
 import { chooseFormat, type FormatRegistry, formatName } from '../formats.ts';

@@ -1,5 +1,5 @@
 // Credentials from environment variables, PIPE_<NAME>_<FIELD>. Read-only.
-import type { CredentialStore } from '../contracts.ts';
+import type { CredentialStore } from '../contracts/credentials.ts';
 import { credentialOf } from '../secret.ts';
 import { checkName, environmentName } from './names.ts';
 

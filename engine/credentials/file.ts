@@ -1,7 +1,8 @@
 // Credentials in one encrypted file: AES-256-GCM under a key that scrypt derives from a passphrase.
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import type { CallOptions, CredentialStore } from '../contracts.ts';
+import type { CallOptions } from '../contracts/connector.ts';
+import type { CredentialStore } from '../contracts/credentials.ts';
 import { failure } from '../errors.ts';
 import { credentialOf, revealed } from '../secret.ts';
 import { checkName } from './names.ts';

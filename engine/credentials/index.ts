@@ -1,6 +1,6 @@
 // The credential stores by name, each loaded when it is first needed.
 import { join } from 'node:path';
-import type { CredentialStore } from '../contracts.ts';
+import type { CredentialStore } from '../contracts/credentials.ts';
 import { failure } from '../errors.ts';
 import { configuredPath, userFolder } from './folder.ts';
 import type { Keychain } from './keytar.ts';

@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CredentialStore, StoredCredential } from '../contracts.ts';
+import type { CredentialStore, StoredCredential } from '../contracts/credentials.ts';
 import { failure } from '../errors.ts';
 import { credentialOf, revealed } from '../secret.ts';
 import { keychainFailure, loadKeytar } from './keychain.ts';

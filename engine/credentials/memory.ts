@@ -1,5 +1,5 @@
 // Credentials in memory, for embedding and for tests: gone with the process.
-import type { CredentialStore, StoredCredential } from '../contracts.ts';
+import type { CredentialStore, StoredCredential } from '../contracts/credentials.ts';
 import { failure } from '../errors.ts';
 import { credentialOf } from '../secret.ts';
 import { checkName } from './names.ts';

@@ -1,5 +1,6 @@
 // What `secret("name")` in a definition means: one value of the credential stores.
-import type { CallOptions, CredentialStore, Secret } from '../contracts.ts';
+import type { CallOptions } from '../contracts/connector.ts';
+import type { CredentialStore, Secret } from '../contracts/credentials.ts';
 import { failure } from '../errors.ts';
 import { environmentName, isName } from './names.ts';
 

@@ -1,5 +1,6 @@
 // The credential stores of a run: several, in order, as one.
-import type { CallOptions, CredentialStore } from '../contracts.ts';
+import type { CallOptions } from '../contracts/connector.ts';
+import type { CredentialStore } from '../contracts/credentials.ts';
 import { Failure, failure } from '../errors.ts';
 import { either } from '../suggest.ts';
 import { type NamedStore, namedStore, type StoreChoice, type StoreContext } from './index.ts';

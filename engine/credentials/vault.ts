@@ -1,5 +1,5 @@
 // Credentials in HashiCorp Vault or OpenBao: version 2 of the KV secrets engine, over HTTP.
-import type { CredentialStore, StoredCredential } from '../contracts.ts';
+import type { CredentialStore, StoredCredential } from '../contracts/credentials.ts';
 import { Failure, failure } from '../errors.ts';
 import { credentialOf, revealed } from '../secret.ts';
 import { checkName } from './names.ts';

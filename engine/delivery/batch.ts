@@ -1,5 +1,6 @@
 // `commit: batch`: a write that commits as it goes, its source's checkpoint in the same transaction, and goes on from there.
-import type { Delivery, Value } from '../contracts.ts';
+import type { Value } from '../contracts/data.ts';
+import type { Delivery } from '../contracts/task.ts';
 import { failure } from '../errors.ts';
 import type { PlannedTask } from '../plan.ts';
 import { type Chain, chainTo, downstream, keptName, labelOf } from './chain.ts';

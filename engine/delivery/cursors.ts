@@ -1,5 +1,8 @@
 // Incremental reads: a position in the state that moves only when every target has what was read.
-import type { Cursor, Delivery, DeliveryTarget, Position, StateStore, Value } from '../contracts.ts';
+import type { Cursor } from '../contracts/connector.ts';
+import type { Value } from '../contracts/data.ts';
+import type { Position, StateStore } from '../contracts/state.ts';
+import type { Delivery, DeliveryTarget } from '../contracts/task.ts';
 import { failure } from '../errors.ts';
 import type { PlannedTask } from '../plan.ts';
 import { downstream, keptName, labelOf } from './chain.ts';

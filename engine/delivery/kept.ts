@@ -1,6 +1,6 @@
 // What a target keeps beside its rows: where the source stood, and of which run and definition that is.
 import { createHash } from 'node:crypto';
-import type { Batch, RowStream, Value } from '../contracts.ts';
+import type { Batch, RowStream, Value } from '../contracts/data.ts';
 import { failure } from '../errors.ts';
 
 /** How far a source has come: the rows it has given, and its own checkpoint. */

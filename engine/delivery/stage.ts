@@ -1,14 +1,7 @@
 // Delivery of one stage: where its sources begin, what its targets keep, and when a position moves.
-import type {
-  Delivery,
-  DeliveryOrders,
-  DeliveryTarget,
-  RowStream,
-  StateStore,
-  Stream,
-  TaskContext,
-  Value,
-} from '../contracts.ts';
+import type { RowStream, Stream, Value } from '../contracts/data.ts';
+import type { StateStore } from '../contracts/state.ts';
+import type { Delivery, DeliveryOrders, DeliveryTarget, TaskContext } from '../contracts/task.ts';
 import { failure } from '../errors.ts';
 import type { Plan, PlannedTask } from '../plan.ts';
 import type { Scope } from '../scope.ts';

@@ -1,5 +1,5 @@
 // Finds what is wrong with an expression that can be read: names, functions, and operands that can never fit.
-import type { Column } from '../contracts.ts';
+import type { Column } from '../contracts/data.ts';
 import { didYouMean, didYouMeanOrKnown, either } from '../suggest.ts';
 import { functions, functionUnknown, macros, scopeFunctions } from './functions.ts';
 import { type Columns, type Kind, kindOf } from './kinds.ts';

@@ -1,5 +1,5 @@
 // The column type of what an expression gives, where its text and the columns it reads tell it exactly.
-import type { Column, ColumnType } from '../contracts.ts';
+import type { Column, ColumnType } from '../contracts/data.ts';
 import { functions, macros } from './functions.ts';
 import type { Columns } from './kinds.ts';
 import { type ASTNode, fieldName, namespacedName } from './parse.ts';

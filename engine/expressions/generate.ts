@@ -1,5 +1,5 @@
 // Writes JavaScript for an expression. No text of the expression gets into it: names and literals are constants, by number.
-import type { Column } from '../contracts.ts';
+import type { Column } from '../contracts/data.ts';
 import * as access from './access.ts';
 import { Decimal } from './decimal.ts';
 import type { StaticType } from './function-entry.ts';

@@ -1,5 +1,5 @@
 // What kind of value an expression gives, as far as its text and the columns' types tell.
-import type { Column } from '../contracts.ts';
+import type { Column } from '../contracts/data.ts';
 import { functions, macros } from './functions.ts';
 import { type ASTNode, fieldName, namespacedName } from './parse.ts';
 

@@ -1,5 +1,5 @@
 // The values that leave an expression: those of a row, nothing of the language's own.
-import type { Value } from '../contracts.ts';
+import type { Value } from '../contracts/data.ts';
 import { Decimal } from './decimal.ts';
 import { Duration, Timestamp } from './time.ts';
 

@@ -1,5 +1,5 @@
 // Text with `${…}` in it: where the expressions are, and how values become text.
-import type { Value } from '../contracts.ts';
+import type { Value } from '../contracts/data.ts';
 import { toJson } from './json.ts';
 import { type ParsedExpression, parseExpression, syntaxFailure } from './parse.ts';
 import { Problem } from './problem.ts';

@@ -1,6 +1,6 @@
 // Which state an engine uses: what it was told, else the one of the project around a pipe, else the user's.
 import { join, resolve } from 'node:path';
-import type { StateStore } from '../contracts.ts';
+import type { StateStore } from '../contracts/state.ts';
 import { durationMs } from '../duration.ts';
 import type { Homes } from '../homes.ts';
 

@@ -1,7 +1,7 @@
 // Who holds a lock or runs a pipe: this process; and whether another one on this machine is still alive.
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { Held, Holder } from '../contracts.ts';
+import type { Held, Holder } from '../contracts/state.ts';
 
 let own: Holder | undefined;
 

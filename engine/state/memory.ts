@@ -1,5 +1,7 @@
 // State in memory, for embedding: the same promises, for as long as the process lives.
-import type { Held, NewRun, Position, RunEvent, RunRecord, RunReport, StateStore, Value } from '../contracts.ts';
+import type { Value } from '../contracts/data.ts';
+import type { RunEvent, RunReport } from '../contracts/run.ts';
+import type { Held, NewRun, Position, RunRecord, StateStore } from '../contracts/state.ts';
 import { isGone } from './holder.ts';
 import { digestOf, isSurplus, matches, summaryOf } from './runs.ts';
 

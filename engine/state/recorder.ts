@@ -1,5 +1,6 @@
 // The history of one run: a line when it starts, its events now and then, the report at its end.
-import type { NewRun, RunEvent, RunReport, StateStore } from '../contracts.ts';
+import type { RunEvent, RunReport } from '../contracts/run.ts';
+import type { NewRun, StateStore } from '../contracts/state.ts';
 import { asFailure, type Failure } from '../errors.ts';
 import type { State } from './choice.ts';
 import { thisProcess } from './holder.ts';

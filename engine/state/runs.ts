@@ -1,6 +1,7 @@
 // What a list of runs shows, whatever the store: status, figures, which ones are asked for and which are kept.
 import { createHash } from 'node:crypto';
-import type { NewRun, RunFilter, RunReport, RunSummary, StateStore } from '../contracts.ts';
+import type { RunReport } from '../contracts/run.ts';
+import type { NewRun, RunFilter, RunSummary, StateStore } from '../contracts/state.ts';
 
 type Started = Pick<NewRun, 'id' | 'pipe' | 'trigger' | 'started'>;
 

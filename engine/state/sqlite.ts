@@ -1,15 +1,7 @@
 // State in a SQLite file, for one machine: any number of processes may use it at once.
-import type {
-  Held,
-  NewRun,
-  Position,
-  RunEvent,
-  RunRecord,
-  RunReport,
-  RunSummary,
-  StateStore,
-  Value,
-} from '../contracts.ts';
+import type { Value } from '../contracts/data.ts';
+import type { RunEvent, RunReport } from '../contracts/run.ts';
+import type { Held, NewRun, Position, RunRecord, RunSummary, StateStore } from '../contracts/state.ts';
 import { type Database, openDatabase } from './database.ts';
 import { isGone } from './holder.ts';
 import { layouts } from './layouts.ts';

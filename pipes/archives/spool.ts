@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Range } from '../../engine/contracts.ts';
+import type { Range } from '../../engine/contracts/data.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
 
 const chunkBytes = 1024 * 1024;

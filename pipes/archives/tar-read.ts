@@ -1,6 +1,6 @@
 // The files in a tar archive, one after the other, as its bytes come in.
 import { type Extract, extract } from 'tar-stream';
-import type { FileItem } from '../../engine/contracts.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { pour } from './bytes.ts';
 import { safeName, unsafe, type Watch } from './limits.ts';

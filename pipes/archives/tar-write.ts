@@ -1,6 +1,6 @@
 // Tar archives, written while the files are read.
 import { pack } from 'tar-stream';
-import type { FileItem } from '../../engine/contracts.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { pour } from './bytes.ts';
 import { spooled } from './spool.ts';

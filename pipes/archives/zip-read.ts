@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
-import type { FileItem, Range } from '../../engine/contracts.ts';
+import type { FileItem, Range } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { type Limits, safeName, tooDense, tooLarge, unsafe, type Watch } from './limits.ts';
 

@@ -1,6 +1,6 @@
 // Zip archives, written while the files are read. The format: PKWARE's APPNOTE 6.3.10.
 import { crc32, createDeflateRaw, deflateRawSync } from 'node:zlib';
-import type { FileItem } from '../../engine/contracts.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import { transformed, withHead } from './bytes.ts';
 
 /** Files up to this size are compressed in one go, and their sizes stand before them. */

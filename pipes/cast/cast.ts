@@ -1,5 +1,5 @@
 // What a cast is: a function from a value that is not null to a value of the type, or a failure.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { valueText } from '../formats/values.ts';
 

@@ -1,5 +1,5 @@
 // Casts by type.
-import type { ColumnType, Value } from '../../engine/contracts.ts';
+import type { ColumnType, Value } from '../../engine/contracts/data.ts';
 import { invalidValue, parser, valueText } from '../formats/values.ts';
 import { type Cast, type CastOptions, shown } from './cast.ts';
 import { toDecimal, toDouble, toInteger } from './numbers.ts';

@@ -1,5 +1,5 @@
 // Values as integers, doubles and decimals, without loss or, where that is allowed, rounded half away from zero.
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { invalidValue, parser } from '../formats/values.ts';
 import { type Cast, type CastOptions, lossy, shown } from './cast.ts';
 

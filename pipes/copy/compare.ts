@@ -1,6 +1,7 @@
 // Whether a file at the target is the one of the source: by size and time, or by checksum.
 import { createHash } from 'node:crypto';
-import type { CallOptions, Entry, FileItem } from '../../engine/contracts.ts';
+import type { CallOptions, Entry } from '../../engine/contracts/connector.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import type { CopyTask } from '../../schemas/generated/types.ts';
 
 /** What is known of a file at the target. */

@@ -1,7 +1,9 @@
 // Moves files: large ones in parts, small ones in batches, or by the store itself; each file is there whole or not at all.
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import type { FileItem, Parts, Target, TaskContext, WriteOptions } from '../../engine/contracts.ts';
+import type { Parts, WriteOptions } from '../../engine/contracts/connector.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
+import type { Target, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import { operation } from '../options.ts';
 import { hasSameBytes } from './compare.ts';

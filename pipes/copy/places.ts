@@ -1,5 +1,7 @@
 // What is at the target of a copy, and which of it the source has not.
-import type { Entry, FileItem, Range, Target, TaskContext } from '../../engine/contracts.ts';
+import type { Entry } from '../../engine/contracts/connector.ts';
+import type { FileItem, Range } from '../../engine/contracts/data.ts';
+import type { Target, TaskContext } from '../../engine/contracts/task.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { type MatchOptions, timeTest } from '../../engine/globs.ts';
 import { splitPattern } from '../../engine/paths.ts';

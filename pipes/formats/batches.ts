@@ -1,5 +1,5 @@
 // Batches and chunks of a good size: what every format needs at its row side and at its byte side.
-import type { Batch, Row } from '../../engine/contracts.ts';
+import type { Batch, Row } from '../../engine/contracts/data.ts';
 
 /** Rows, and how many characters of the file they were made of. */
 export interface SizedRows {

@@ -1,5 +1,5 @@
 // Comma-separated values.
-import type { Format } from '../../engine/contracts.ts';
+import type { Format } from '../../engine/contracts/format.ts';
 import type { CsvOptions } from '../../schemas/generated/types.ts';
 import { decodeCsv } from './csv/decode.ts';
 import { encodeCsv } from './csv/encode.ts';

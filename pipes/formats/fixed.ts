@@ -1,5 +1,6 @@
 // Fixed width: lines whose columns stand at fixed places.
-import type { Column, Format, FormatContext, Row, RowStream } from '../../engine/contracts.ts';
+import type { Column, Row, RowStream } from '../../engine/contracts/data.ts';
+import type { Format, FormatContext } from '../../engine/contracts/format.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import type { FixedOptions } from '../../schemas/generated/types.ts';
 import { inBatches, rowTexts, type SizedRows } from './batches.ts';

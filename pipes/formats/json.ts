@@ -1,5 +1,6 @@
 // JSON: an array of records, one record, or the records at a JSON pointer; read and written as a stream.
-import type { Format, FormatContext, RowStream } from '../../engine/contracts.ts';
+import type { RowStream } from '../../engine/contracts/data.ts';
+import type { Format, FormatContext } from '../../engine/contracts/format.ts';
 import { failure } from '../../engine/errors.ts';
 import type { JsonOptions } from '../../schemas/generated/types.ts';
 import { inBatches, rowTexts, type SizedRows } from './batches.ts';

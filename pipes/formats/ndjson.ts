@@ -1,5 +1,6 @@
 // NDJSON: a JSON value on each line.
-import type { Format, FormatContext, Row, RowStream, Value } from '../../engine/contracts.ts';
+import type { Row, RowStream, Value } from '../../engine/contracts/data.ts';
+import type { Format, FormatContext } from '../../engine/contracts/format.ts';
 import { failure } from '../../engine/errors.ts';
 import type { NdjsonOptions } from '../../schemas/generated/types.ts';
 import { inBatches, rowTexts, type SizedRows } from './batches.ts';

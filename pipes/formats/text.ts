@@ -1,5 +1,5 @@
 // Bytes to text and back: every encoding, any split of the chunks, never a replacement character.
-import type { FormatContext } from '../../engine/contracts.ts';
+import type { FormatContext } from '../../engine/contracts/format.ts';
 import { failure } from '../../engine/errors.ts';
 import { type Charset, charsetNamed, utf8, utf16be, utf16le } from './text/charsets.ts';
 

@@ -1,5 +1,5 @@
 // Tab-separated values: csv with another delimiter.
-import type { Format } from '../../engine/contracts.ts';
+import type { Format } from '../../engine/contracts/format.ts';
 import type { TsvOptions } from '../../schemas/generated/types.ts';
 import { decodeCsv } from './csv/decode.ts';
 import { encodeCsv } from './csv/encode.ts';

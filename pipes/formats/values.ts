@@ -1,5 +1,5 @@
 // Values as text and back, by column type: for every format whose cells are text.
-import type { ColumnType, Value } from '../../engine/contracts.ts';
+import type { ColumnType, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { isDate, isTime, zoned } from './values/calendar.ts';
 import { jsonText, parsedJson } from './values/json.ts';

@@ -1,6 +1,7 @@
 // archive: puts the files that come in into one archive, or compresses one file with gzip.
 import { createGzip } from 'node:zlib';
-import type { FileItem, FileStream, Stream, Task, TaskContext } from '../../engine/contracts.ts';
+import type { FileItem, FileStream, Stream } from '../../engine/contracts/data.ts';
+import type { Task, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import type { ArchiveTask } from '../../schemas/generated/types.ts';
 import { transformed } from '../archives/bytes.ts';

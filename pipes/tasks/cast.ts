@@ -1,5 +1,6 @@
 // cast: turns the values of columns into other types, in place.
-import type { Column, ColumnType, Row, RowTask, TaskContext, Value } from '../../engine/contracts.ts';
+import type { Column, ColumnType, Row, Value } from '../../engine/contracts/data.ts';
+import type { RowTask, TaskContext } from '../../engine/contracts/task.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import type { CastTask } from '../../schemas/generated/types.ts';
 import type { Cast } from '../cast/cast.ts';

@@ -1,5 +1,5 @@
 // connect: makes a connection for the tasks after it, and keeps it where that is wanted.
-import type { Task } from '../../engine/contracts.ts';
+import type { Task } from '../../engine/contracts/task.ts';
 import type { ConnectTask } from '../../schemas/generated/types.ts';
 
 export const connect: Task<ConnectTask> = {

@@ -1,5 +1,6 @@
 // convert: turns files of one format into files of another.
-import type { FileItem, FileStream, Task, TaskContext } from '../../engine/contracts.ts';
+import type { FileItem, FileStream } from '../../engine/contracts/data.ts';
+import type { Task, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import type { ConvertTask } from '../../schemas/generated/types.ts';
 import { convertedFile, renamedFor } from '../conversion.ts';

@@ -1,6 +1,7 @@
 // copy: files from one place to another as they are.
 import { byteSize } from '../../engine/byte-size.ts';
-import type { FileItem, Target, Task, TaskContext } from '../../engine/contracts.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
+import type { Target, Task, TaskContext } from '../../engine/contracts/task.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { matcher, splitPattern } from '../../engine/paths.ts';
 import type { CopyTask } from '../../schemas/generated/types.ts';

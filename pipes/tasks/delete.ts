@@ -1,5 +1,6 @@
 // delete: files, folders or tables.
-import type { AnyConnection, Target, Task, TaskContext } from '../../engine/contracts.ts';
+import type { AnyConnection } from '../../engine/contracts/connector.ts';
+import type { Target, Task, TaskContext } from '../../engine/contracts/task.ts';
 import { Failure } from '../../engine/errors.ts';
 import { matchFiles } from '../../engine/globs.ts';
 import { splitPattern } from '../../engine/paths.ts';

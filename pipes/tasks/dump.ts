@@ -1,5 +1,6 @@
 // dump: shows the first rows or file names that pass by in the log, and passes everything on.
-import type { Batch, Column, FileItem, Row, RowStream, Task, TaskContext, Value } from '../../engine/contracts.ts';
+import type { Batch, Column, FileItem, Row, RowStream, Value } from '../../engine/contracts/data.ts';
+import type { Task, TaskContext } from '../../engine/contracts/task.ts';
 import type { DumpTask } from '../../schemas/generated/types.ts';
 import { columnUnknown, requireColumns } from '../columns.ts';
 import { jsonText } from '../formats/values/json.ts';

@@ -1,5 +1,6 @@
 // echo: says something in the log and passes its input on, or gives rows that stand in the definition.
-import type { Column, ColumnType, Row, RowStream, Stream, Task, Value } from '../../engine/contracts.ts';
+import type { Column, ColumnType, Row, RowStream, Stream, Value } from '../../engine/contracts/data.ts';
+import type { Task } from '../../engine/contracts/task.ts';
 import type { EchoTask } from '../../schemas/generated/types.ts';
 
 export const echo: Task<EchoTask> = {

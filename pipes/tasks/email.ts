@@ -1,5 +1,6 @@
 // email: sends a message, with files of connections as attachments.
-import type { FileItem, Stream, Task, TaskContext } from '../../engine/contracts.ts';
+import type { FileItem, Stream } from '../../engine/contracts/data.ts';
+import type { Task, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import type { EmailTask } from '../../schemas/generated/types.ts';
 import { readTarget } from '../files.ts';

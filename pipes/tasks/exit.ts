@@ -1,5 +1,5 @@
 // exit: ends the run here, as a success.
-import type { Task } from '../../engine/contracts.ts';
+import type { Task } from '../../engine/contracts/task.ts';
 import type { ExitTask } from '../../schemas/generated/types.ts';
 
 export const exit: Task<ExitTask> = {

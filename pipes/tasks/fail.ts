@@ -1,5 +1,5 @@
 // fail: ends the run here, as a failure.
-import type { Task } from '../../engine/contracts.ts';
+import type { Task } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import type { FailTask } from '../../schemas/generated/types.ts';
 

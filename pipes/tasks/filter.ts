@@ -1,5 +1,6 @@
 // filter: lets the rows through for which an expression is true.
-import type { RowTask, Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
+import type { RowTask } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import type { FilterTask } from '../../schemas/generated/types.ts';
 import { placeOf } from '../columns.ts';

@@ -1,5 +1,5 @@
 // limit: lets the first rows through and stops reading.
-import type { RowTask } from '../../engine/contracts.ts';
+import type { RowTask } from '../../engine/contracts/task.ts';
 import type { LimitTask } from '../../schemas/generated/types.ts';
 
 export const limit: RowTask<LimitTask> = {

@@ -1,5 +1,7 @@
 // list: files and folders, tables or resources, a row for each.
-import type { Column, Entry, Row, Target, Task, TaskContext } from '../../engine/contracts.ts';
+import type { Entry } from '../../engine/contracts/connector.ts';
+import type { Column, Row } from '../../engine/contracts/data.ts';
+import type { Target, Task, TaskContext } from '../../engine/contracts/task.ts';
 import { timeTest } from '../../engine/globs.ts';
 import { matcher, splitPattern } from '../../engine/paths.ts';
 import type { ListTask } from '../../schemas/generated/types.ts';

@@ -1,15 +1,7 @@
 // merge: puts the outputs of several tasks into one stream, one after the other.
 import { isDeepStrictEqual } from 'node:util';
-import type {
-  Batch,
-  Column,
-  FileItem,
-  FileStream,
-  RowStream,
-  Stream,
-  Task,
-  TaskContext,
-} from '../../engine/contracts.ts';
+import type { Batch, Column, FileItem, FileStream, RowStream, Stream } from '../../engine/contracts/data.ts';
+import type { Task, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import type { MergeTask } from '../../schemas/generated/types.ts';
 

@@ -1,5 +1,5 @@
 // mkdir: makes a folder, and those above it.
-import type { Task } from '../../engine/contracts.ts';
+import type { Task } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import type { MkdirTask } from '../../schemas/generated/types.ts';
 import { isPattern, plainPath } from '../files.ts';

@@ -1,15 +1,7 @@
 // read: files, a table, a query or a resource of an API.
-import type {
-  Delivery,
-  FileItem,
-  Reading,
-  ReadOptions,
-  Row,
-  Stream,
-  Task,
-  TaskContext,
-  Value,
-} from '../../engine/contracts.ts';
+import type { ReadOptions } from '../../engine/contracts/connector.ts';
+import type { FileItem, Reading, Row, Stream, Value } from '../../engine/contracts/data.ts';
+import type { Delivery, Task, TaskContext } from '../../engine/contracts/task.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { MatchOptions } from '../../engine/globs.ts';

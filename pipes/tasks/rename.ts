@@ -1,5 +1,6 @@
 // rename: gives columns another name; the others stay as they are.
-import type { Column, Row, RowTask, TaskContext } from '../../engine/contracts.ts';
+import type { Column, Row } from '../../engine/contracts/data.ts';
+import type { RowTask, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import type { RenameTask } from '../../schemas/generated/types.ts';
 import { placeOf, refuseName, requireColumns, watchMissing } from '../columns.ts';

@@ -1,5 +1,6 @@
 // replace: replaces text in the values of columns.
-import type { Column, ColumnType, Row, RowTask, TaskContext } from '../../engine/contracts.ts';
+import type { Column, ColumnType, Row } from '../../engine/contracts/data.ts';
+import type { RowTask, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import type { ReplaceTask } from '../../schemas/generated/types.ts';
 import { placeOf, requireColumns, watchMissing } from '../columns.ts';

@@ -1,5 +1,7 @@
 // request: makes one HTTP call and gives the body of the answer.
-import type { FileItem, Request, Response, Row, Task, Value } from '../../engine/contracts.ts';
+import type { Request, Response } from '../../engine/contracts/connector.ts';
+import type { FileItem, Row, Value } from '../../engine/contracts/data.ts';
+import type { Task } from '../../engine/contracts/task.ts';
 import type { RequestTask } from '../../schemas/generated/types.ts';
 import { onlyFile } from '../files.ts';
 import { operation, refuseOptions } from '../options.ts';

@@ -1,5 +1,6 @@
 // select: keeps the named columns, in that order, or drops the named ones.
-import type { Column, Row, RowStep, RowTask, TaskContext } from '../../engine/contracts.ts';
+import type { Column, Row } from '../../engine/contracts/data.ts';
+import type { RowStep, RowTask, TaskContext } from '../../engine/contracts/task.ts';
 import type { SelectTask } from '../../schemas/generated/types.ts';
 import { columnUnknown, refuseName, requireColumns, watchMissing } from '../columns.ts';
 import { carefulPicker, picker } from '../row-functions.ts';

@@ -1,5 +1,6 @@
 // set: adds columns to each row, or gives them a new value, in place.
-import type { Column, ColumnType, Evaluator, RowTask, Value } from '../../engine/contracts.ts';
+import type { Column, ColumnType, Value } from '../../engine/contracts/data.ts';
+import type { Evaluator, RowTask } from '../../engine/contracts/task.ts';
 import { pointerTo } from '../../engine/pointer.ts';
 import type { SetTask } from '../../schemas/generated/types.ts';
 import { refuseName, withColumn } from '../columns.ts';

@@ -2,7 +2,8 @@
 
 import { byteSize } from '../../engine/byte-size.ts';
 import { decompress } from '../../engine/compression.ts';
-import type { FileItem, Task, TaskContext } from '../../engine/contracts.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
+import type { Task, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import { matcher } from '../../engine/paths.ts';
 import type { UnarchiveTask } from '../../schemas/generated/types.ts';

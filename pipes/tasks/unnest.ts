@@ -1,5 +1,6 @@
 // unnest: turns a column that holds a list into rows, one for each item, with the other columns repeated.
-import type { Column, Row, RowTask, TaskContext, Value } from '../../engine/contracts.ts';
+import type { Column, Row, Value } from '../../engine/contracts/data.ts';
+import type { RowTask, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import type { UnnestTask } from '../../schemas/generated/types.ts';
 import { columnUnknown, placeOf, refuseName, requireColumns } from '../columns.ts';

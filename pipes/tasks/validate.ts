@@ -1,5 +1,6 @@
 // validate: checks each record against a JSON Schema.
-import type { Batch, Row, RowStream, Task, TaskContext } from '../../engine/contracts.ts';
+import type { Batch, Row, RowStream } from '../../engine/contracts/data.ts';
+import type { Task, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import type { ValidateTask } from '../../schemas/generated/types.ts';
 import { placeOf } from '../columns.ts';

@@ -1,5 +1,6 @@
 // write: what comes in to files, a table or stdout; passes it on.
-import type { DeliveryTarget, Stream, Target, Task, TaskContext } from '../../engine/contracts.ts';
+import type { Stream } from '../../engine/contracts/data.ts';
+import type { DeliveryTarget, Target, Task, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import { tee } from '../../engine/tee.ts';
 import type { WriteTask } from '../../schemas/generated/types.ts';

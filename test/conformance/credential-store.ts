@@ -1,7 +1,7 @@
 // What every credential store must do, whatever it keeps its credentials in.
 import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import type { CredentialStore } from '../../engine/contracts.ts';
+import type { CredentialStore } from '../../engine/contracts/credentials.ts';
 import { credentialOf, isSecret, revealed } from '../../engine/secret.ts';
 
 export interface StoreUnderTest {

@@ -1,6 +1,7 @@
 // What every database must do with batches that commit, checkpoints, and rows that it refuses.
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Batch, Column, Row, RowStream, Value, WriteOptions } from '../../engine/contracts.ts';
+import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Batch, Column, Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { type DatabaseSuite, readRows, streamOfRows } from './database.ts';
 import { never, writeOptions } from './files.ts';

@@ -1,6 +1,7 @@
 // What every database must do when it is read in order, from where an earlier read stood, or in parts at a time.
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Batch, Column, ReadOptions, Row, RowStream, Value, WriteOptions } from '../../engine/contracts.ts';
+import type { ReadOptions, WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Batch, Column, Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { type DatabaseSuite, streamOfRows } from './database.ts';
 import { never, writeOptions } from './files.ts';
 import { collect, failureOf } from './streams.ts';

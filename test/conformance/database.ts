@@ -1,15 +1,7 @@
 // What every database must do. A connector's test calls `describeDatabase` and adds only what is its own.
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type {
-  AnyConnection,
-  AnyConnector,
-  Capability,
-  Column,
-  Row,
-  RowStream,
-  Value,
-  WriteOptions,
-} from '../../engine/contracts.ts';
+import type { AnyConnection, AnyConnector, Capability, WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Column, Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { never, writeOptions } from './files.ts';
 import { collect, failureOf, rowsOf } from './streams.ts';

@@ -2,15 +2,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { contentTypeOf } from '../../connectors/shared/content-type.ts';
-import type {
-  AnyConnection,
-  ConnectorContext,
-  Credential,
-  FileItem,
-  FileStream,
-  Range,
-  WriteOptions,
-} from '../../engine/contracts.ts';
+import type { AnyConnection, ConnectorContext, WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
+import type { FileItem, FileStream, Range } from '../../engine/contracts/data.ts';
 import { withRetry } from '../../engine/retry.ts';
 import { credentialOf } from '../../engine/secret.ts';
 import { collect } from './streams.ts';

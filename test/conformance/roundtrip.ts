@@ -1,6 +1,6 @@
 // Tables of random columns and values, and what each of the places must make of them: the same, or a refusal. Never another value.
 import fc from 'fast-check';
-import type { Column, ColumnType, Row, Value } from '../../engine/contracts.ts';
+import type { Column, ColumnType, Row, Value } from '../../engine/contracts/data.ts';
 
 export type PlaceName = 'postgres' | 'mysql' | 'sqlite' | 'csv';
 

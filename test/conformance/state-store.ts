@@ -1,7 +1,9 @@
 // What every state store must do, wherever it keeps things.
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import type { NewRun, RunReport, StateStore, Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
+import type { RunReport } from '../../engine/contracts/run.ts';
+import type { NewRun, StateStore } from '../../engine/contracts/state.ts';
 
 export interface StateUnderTest {
   /** Another view of the same state, as another process would have it. */

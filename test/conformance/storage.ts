@@ -1,7 +1,8 @@
 // What every storage must do. A connector's test calls `describeStorage` and adds only what is its own.
 import { createHash } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { AnyConnection, AnyConnector, Capability, Entry, FileItem, Range } from '../../engine/contracts.ts';
+import type { AnyConnection, AnyConnector, Capability, Entry } from '../../engine/contracts/connector.ts';
+import type { FileItem, Range } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { bytesInUse, fileOf, get, itemAt, never, pattern, put, streamOf, text, writeOptions } from './files.ts';
 import { collect, failureOf } from './streams.ts';

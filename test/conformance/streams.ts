@@ -1,6 +1,7 @@
 // What the format tests share: cutting bytes into chunks, collecting streams, catching failures.
 import { expect } from 'vitest';
-import type { FormatContext, Row, RowStream } from '../../engine/contracts.ts';
+import type { Row, RowStream } from '../../engine/contracts/data.ts';
+import type { FormatContext } from '../../engine/contracts/format.ts';
 import { Failure } from '../../engine/errors.ts';
 
 /** A context whose signal is never aborted. */

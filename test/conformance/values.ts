@@ -1,6 +1,6 @@
 // Values of every column type that are easily changed on the way, for the conformance suites.
 import fc from 'fast-check';
-import type { ColumnType, Value } from '../../engine/contracts.ts';
+import type { ColumnType, Value } from '../../engine/contracts/data.ts';
 
 export const textValues = [
   'plain',

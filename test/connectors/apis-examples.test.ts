@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
-import type { RowStream } from '../../engine/contracts.ts';
+import type { RowStream } from '../../engine/contracts/data.ts';
 import { createEngine, type Engine, type Pipe, type Row } from '../../index.ts';
 import { startGitHub, startShopify, startTwilio } from '../servers/apis.ts';
 import { startDropbox } from '../servers/dropbox.ts';

@@ -2,7 +2,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectors } from '../../connectors/index.ts';
 import { checkManifest } from '../../connectors/rest/check.ts';
-import type { AnyConnection, Row, RowStream } from '../../engine/contracts.ts';
+import type { AnyConnection } from '../../engine/contracts/connector.ts';
+import type { Row, RowStream } from '../../engine/contracts/data.ts';
 import { Failure } from '../../engine/errors.ts';
 import { credentialOf } from '../../engine/secret.ts';
 import { apis } from '../../schemas/generated/apis.ts';

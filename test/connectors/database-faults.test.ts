@@ -1,7 +1,8 @@
 // Databases behind a network that breaks: what is safe is tried again, the rest is an error, and nothing waits for ever.
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { connector } from '../../connectors/postgres/index.ts';
-import type { AnyConnection, Column, Row } from '../../engine/contracts.ts';
+import type { AnyConnection } from '../../engine/contracts/connector.ts';
+import type { Column, Row } from '../../engine/contracts/data.ts';
 import { Failure } from '../../engine/errors.ts';
 import { credentialOf } from '../../engine/secret.ts';
 import { readRows, streamOfRows } from '../conformance/database.ts';

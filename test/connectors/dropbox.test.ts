@@ -1,7 +1,7 @@
 // The dropbox connector: a storage, against a server in process that follows the vendor's documents; tokens, team spaces and faults.
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connector } from '../../connectors/dropbox/index.ts';
-import type { Credential } from '../../engine/contracts.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
 import { secret } from '../../engine/secret.ts';
 import { connectorContext, get, itemAt, never, pattern, put, text } from '../conformance/files.ts';
 import { describeStorage } from '../conformance/storage.ts';

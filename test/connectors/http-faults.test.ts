@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connector } from '../../connectors/http/index.ts';
-import type { Range } from '../../engine/contracts.ts';
+import type { Range } from '../../engine/contracts/data.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
 import { credentialOf } from '../../engine/secret.ts';
 import {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connector } from '../../connectors/http/index.ts';
-import type { Response } from '../../engine/contracts.ts';
+import type { Response } from '../../engine/contracts/connector.ts';
 import { credentialOf } from '../../engine/secret.ts';
 import { connectorContext, fileOf, get, itemAt, never, put, streamOf, writeOptions } from '../conformance/files.ts';
 import { describeStorage } from '../conformance/storage.ts';

@@ -1,7 +1,7 @@
 // CSV that passes as bytes: that the result is the same as by rows, and that mistakes are told.
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RowStream } from '../../engine/contracts.ts';
+import type { RowStream } from '../../engine/contracts/data.ts';
 import { csv } from '../../pipes/formats/csv.ts';
 import { readRows } from '../conformance/database.ts';
 import { writeOptions } from '../conformance/files.ts';

@@ -1,6 +1,6 @@
 // Postgres to CSV: the server's own bytes, which mean what the rows written one by one would mean.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Row, RowStream } from '../../engine/contracts.ts';
+import type { Row, RowStream } from '../../engine/contracts/data.ts';
 import { csv } from '../../pipes/formats/csv.ts';
 import { never } from '../conformance/files.ts';
 import { chunksOf, collect, contextFor, rowsOf } from '../conformance/streams.ts';

@@ -1,7 +1,7 @@
 // What goes wrong while a Postgres is written: each a clear error that names what it is about, with nothing half-done.
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Batch, Column, Row, RowStream } from '../../engine/contracts.ts';
+import type { Batch, Column, Row, RowStream } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { readRows, streamOfRows } from '../conformance/database.ts';
 import { never, writeOptions } from '../conformance/files.ts';

@@ -1,6 +1,6 @@
 // Rows that pass as bytes: which way is taken, and that the result is the same as by rows.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Encoding, RowStream } from '../../engine/contracts.ts';
+import type { Encoding, RowStream } from '../../engine/contracts/data.ts';
 import { csv } from '../../pipes/formats/csv.ts';
 import { queryRows, readRows } from '../conformance/database.ts';
 import { never, writeOptions } from '../conformance/files.ts';

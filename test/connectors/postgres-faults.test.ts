@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import type { Column, RowStream } from '../../engine/contracts.ts';
+import type { Column, RowStream } from '../../engine/contracts/data.ts';
 import { queryRows, readRows, streamOfRows } from '../conformance/database.ts';
 import { never, writeOptions } from '../conformance/files.ts';
 import { failureOf } from '../conformance/streams.ts';

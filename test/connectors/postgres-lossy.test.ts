@@ -1,6 +1,6 @@
 // What would lose something in a column of a Postgres: refused with its record or line, or let through where the write says so.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Column, RowStream, Value } from '../../engine/contracts.ts';
+import type { Column, RowStream, Value } from '../../engine/contracts/data.ts';
 import { csv } from '../../pipes/formats/csv.ts';
 import { readRows, streamOfRows } from '../conformance/database.ts';
 import { writeOptions } from '../conformance/files.ts';

@@ -1,6 +1,6 @@
 // Reading Postgres in order and in parts: sessions, snapshots, keys and types that only Postgres has.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Row, RowStream, Value } from '../../engine/contracts.ts';
+import type { Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { readRows } from '../conformance/database.ts';
 import { never } from '../conformance/files.ts';
 import { collect, failureOf } from '../conformance/streams.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Config } from '../../connectors/postgres/connect.ts';
 import { connector } from '../../connectors/postgres/index.ts';
-import type { Credential } from '../../engine/contracts.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
 import { secret } from '../../engine/secret.ts';
 import { queryRows } from '../conformance/database.ts';
 import { connectorContext, never } from '../conformance/files.ts';

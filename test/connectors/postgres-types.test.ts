@@ -1,7 +1,7 @@
 // Every type of Postgres: what its values become, and that they come back the same, by rows and by bytes.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { knownTypes } from '../../connectors/postgres/types.ts';
-import type { Column, RowStream, Value } from '../../engine/contracts.ts';
+import type { Column, RowStream, Value } from '../../engine/contracts/data.ts';
 import { readRows, streamOfRows } from '../conformance/database.ts';
 import { never, writeOptions } from '../conformance/files.ts';
 import { failureOf } from '../conformance/streams.ts';

@@ -1,7 +1,8 @@
 // Services described by manifests: the interpreter against a server that answers as the manifest says, and as it should not.
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { restConnector } from '../../connectors/rest/index.ts';
-import type { AnyConnection, Batch, ReadOptions, Row, RowStream, WriteOptions } from '../../engine/contracts.ts';
+import type { AnyConnection, ReadOptions, WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Batch, Row, RowStream } from '../../engine/contracts/data.ts';
 import { credentialOf } from '../../engine/secret.ts';
 import type { Manifest, ManifestPagination, ManifestResource } from '../../schemas/generated/types.ts';
 import { streamOfRows } from '../conformance/database.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { connector } from '../../connectors/sftp/index.ts';
-import type { Credential } from '../../engine/contracts.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
 import { secret } from '../../engine/secret.ts';
 import { connectorContext, never } from '../conformance/files.ts';
 import { type SftpServerOptions, startSftpServer } from '../servers/sftp.ts';

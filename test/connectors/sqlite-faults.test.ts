@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import Database from 'libsql';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { databaseFailure } from '../../connectors/sqlite/errors.ts';
-import type { Column, Row, RowStream, Value } from '../../engine/contracts.ts';
+import type { Column, Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { queryRows, readRows, streamOfRows } from '../conformance/database.ts';
 import { never, writeOptions } from '../conformance/files.ts';

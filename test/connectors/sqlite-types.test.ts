@@ -1,7 +1,7 @@
 // Every declared type of SQLite: what its values become, that they come back the same, and what is refused.
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { knownTypes, newTypes } from '../../connectors/sqlite/types.ts';
-import type { Column, ColumnType, Row, RowStream, Value } from '../../engine/contracts.ts';
+import type { Column, ColumnType, Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { queryRows, readRows, streamOfRows } from '../conformance/database.ts';
 import { never, writeOptions } from '../conformance/files.ts';
 import { failureOf } from '../conformance/streams.ts';

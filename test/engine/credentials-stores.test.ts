@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CredentialStore } from '../../engine/contracts.ts';
+import type { CredentialStore } from '../../engine/contracts/credentials.ts';
 import { createFileStore } from '../../engine/credentials/file.ts';
 import { configuredPath, userFolder } from '../../engine/credentials/folder.ts';
 import type { StoreChoice } from '../../engine/credentials/index.ts';

@@ -1,5 +1,5 @@
 // A scope with values of every kind, and what an expression gives in it.
-import type { Column, Value } from '../../engine/contracts.ts';
+import type { Column, Value } from '../../engine/contracts/data.ts';
 import { Failure } from '../../engine/errors.ts';
 import { compile, type ExpressionScope, parseExpression } from '../../engine/expressions.ts';
 

@@ -1,6 +1,6 @@
 // What is found in an expression before it runs: mistakes of writing, names, functions, operands; with their places.
 import { describe, expect, test } from 'vitest';
-import type { Column } from '../../engine/contracts.ts';
+import type { Column } from '../../engine/contracts/data.ts';
 import { Failure } from '../../engine/errors.ts';
 import { checkExpression, parseExpression, resultKind } from '../../engine/expressions.ts';
 

@@ -2,7 +2,7 @@
 import { Environment } from '@marcbachmann/cel-js';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { Failure } from '../../engine/errors.ts';
 import { compile, parseExpression } from '../../engine/expressions.ts';
 

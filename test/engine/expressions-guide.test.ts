@@ -1,7 +1,7 @@
 // The guide to expressions, example by example, and that it leaves no function out.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { Column, Value } from '../../engine/contracts.ts';
+import type { Column, Value } from '../../engine/contracts/data.ts';
 import { Failure } from '../../engine/errors.ts';
 import { functions, macros } from '../../engine/expressions/functions.ts';
 import { compile, type ExpressionScope, parseExpression } from '../../engine/expressions.ts';

@@ -1,7 +1,7 @@
 // Text with `${…}` in it: where the expressions end, what becomes of the values, and what cannot be text.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Column, Value } from '../../engine/contracts.ts';
+import type { Column, Value } from '../../engine/contracts/data.ts';
 import { Failure } from '../../engine/errors.ts';
 import {
   compileTemplate,

@@ -1,6 +1,6 @@
 // What compiled expressions give.
 import { describe, expect, test } from 'vitest';
-import type { Value } from '../../engine/contracts.ts';
+import type { Value } from '../../engine/contracts/data.ts';
 import { compile, parseExpression } from '../../engine/expressions.ts';
 import { evaluate, names, scope } from './expression-scope.ts';
 

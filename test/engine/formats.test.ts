@@ -1,6 +1,6 @@
 // Choosing a format, with the shipped registry and the formats it names.
 import { describe, expect, test } from 'vitest';
-import type { FormatChoice } from '../../engine/contracts.ts';
+import type { FormatChoice } from '../../engine/contracts/task.ts';
 import { chooseFormat, type FormatRegistry, formatName } from '../../engine/formats.ts';
 import { formats } from '../../pipes/formats/index.ts';
 import { failureOf } from '../conformance/streams.ts';

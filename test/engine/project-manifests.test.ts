@@ -1,7 +1,7 @@
 // A project's own services: a manifest in its folder is a connector there, and nowhere else.
 import { readFileSync, utimesSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Row } from '../../engine/contracts.ts';
+import type { Row } from '../../engine/contracts/data.ts';
 import { connectionFields, connectionPart, connectionValidator } from '../../engine/manifest-parts.ts';
 import { connectionSchema } from '../../engine/manifests.ts';
 import { apis } from '../../schemas/generated/apis.ts';

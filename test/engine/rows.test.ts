@@ -1,7 +1,8 @@
 // Fused row steps: one pass, the same as step by step.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Batch, Row, RowStep, RowStream } from '../../engine/contracts.ts';
+import type { Batch, Row, RowStream } from '../../engine/contracts/data.ts';
+import type { RowStep } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import { addStep } from '../../engine/rows.ts';
 

@@ -1,7 +1,7 @@
 // The tee: every branch sees all of the source, none runs ahead, none can stop the others.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Batch, FileItem, FileStream, Row, RowStream } from '../../engine/contracts.ts';
+import type { Batch, FileItem, FileStream, Row, RowStream } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { tee } from '../../engine/tee.ts';
 

@@ -1,5 +1,5 @@
 // The format conformance suite for csv and tsv.
-import type { Column, ColumnType } from '../../engine/contracts.ts';
+import type { Column, ColumnType } from '../../engine/contracts/data.ts';
 import { csv } from '../../pipes/formats/csv.ts';
 import { tsv } from '../../pipes/formats/tsv.ts';
 import { describeFormat, type FormatCapabilities, type FormatSubject } from '../conformance/format.ts';

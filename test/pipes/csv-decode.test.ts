@@ -1,6 +1,6 @@
 // Decoding CSV: the options of the dialect one by one, types, and each error with its text.
 import { describe, expect, test } from 'vitest';
-import type { Encoding, Row } from '../../engine/contracts.ts';
+import type { Encoding, Row } from '../../engine/contracts/data.ts';
 import { csv } from '../../pipes/formats/csv.ts';
 import { tsv } from '../../pipes/formats/tsv.ts';
 import type { CsvOptions } from '../../schemas/generated/types.ts';

@@ -1,7 +1,7 @@
 // Encoding CSV: values of every type, the options of the dialect one by one, and each error with its text.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Column, Row, RowStream, Value } from '../../engine/contracts.ts';
+import type { Column, Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { csv } from '../../pipes/formats/csv.ts';
 import { tsv } from '../../pipes/formats/tsv.ts';
 import type { CsvOptions } from '../../schemas/generated/types.ts';

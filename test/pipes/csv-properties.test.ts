@@ -2,7 +2,7 @@
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Column, Row, Value } from '../../engine/contracts.ts';
+import type { Column, Row, Value } from '../../engine/contracts/data.ts';
 import { Failure } from '../../engine/errors.ts';
 import { csv } from '../../pipes/formats/csv.ts';
 import { chunksOf, collect, contextFor, rowsOf } from '../conformance/streams.ts';

@@ -1,7 +1,7 @@
 // Values of text and text of values, type by type.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ColumnType, Value } from '../../engine/contracts.ts';
+import type { ColumnType, Value } from '../../engine/contracts/data.ts';
 import { Failure } from '../../engine/errors.ts';
 import { parser, valueText } from '../../pipes/formats/values.ts';
 

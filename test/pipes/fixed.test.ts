@@ -1,7 +1,7 @@
 // Fixed-width lines.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Column, Row, RowStream, Value } from '../../engine/contracts.ts';
+import type { Column, Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { fixed } from '../../pipes/formats/fixed.ts';
 import type { FixedOptions } from '../../schemas/generated/types.ts';
 import { describeFormat } from '../conformance/format.ts';

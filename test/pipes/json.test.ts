@@ -1,7 +1,7 @@
 // JSON documents as streams of rows, with JSON.parse and JSON.stringify as oracles.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Column, Row, Value } from '../../engine/contracts.ts';
+import type { Column, Row, Value } from '../../engine/contracts/data.ts';
 import { parseExact } from '../../pipes/formats/json/exact.ts';
 import { exactNumber } from '../../pipes/formats/json/numbers.ts';
 import { json } from '../../pipes/formats/json.ts';

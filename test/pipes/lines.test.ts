@@ -1,6 +1,6 @@
 // Plain text as rows of one column.
 import { describe, expect, test } from 'vitest';
-import type { Column, Row, RowStream } from '../../engine/contracts.ts';
+import type { Column, Row, RowStream } from '../../engine/contracts/data.ts';
 import { lines } from '../../pipes/formats/lines.ts';
 import type { LinesOptions } from '../../schemas/generated/types.ts';
 import { describeFormat } from '../conformance/format.ts';

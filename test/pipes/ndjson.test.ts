@@ -1,7 +1,7 @@
 // NDJSON, with JSON.parse and JSON.stringify as oracles.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Column, Row, RowStream, Value } from '../../engine/contracts.ts';
+import type { Column, Row, RowStream, Value } from '../../engine/contracts/data.ts';
 import { ndjson } from '../../pipes/formats/ndjson.ts';
 import { describeFormat } from '../conformance/format.ts';
 import { chunksOf, collect, contextFor, failureOf, rowsOf } from '../conformance/streams.ts';

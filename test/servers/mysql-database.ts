@@ -2,7 +2,8 @@
 import { onTestFinished } from 'vitest';
 import type { Config } from '../../connectors/mysql/connect.ts';
 import { connector } from '../../connectors/mysql/index.ts';
-import type { ConnectorContext, Credential } from '../../engine/contracts.ts';
+import type { ConnectorContext } from '../../engine/contracts/connector.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
 import { secret } from '../../engine/secret.ts';
 import { connectorContext } from '../conformance/files.ts';
 import type { TestMysql } from './mysql.ts';

@@ -2,7 +2,7 @@
 import { onTestFinished } from 'vitest';
 import type { Config } from '../../connectors/postgres/connect.ts';
 import { connector } from '../../connectors/postgres/index.ts';
-import type { Credential } from '../../engine/contracts.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
 import { secret } from '../../engine/secret.ts';
 import { connectorContext } from '../conformance/files.ts';
 import type { TestPostgres } from './postgres.ts';

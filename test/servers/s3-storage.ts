@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as sdk from '@aws-sdk/client-s3';
 import type { Config } from '../../connectors/s3/client.ts';
 import { connector } from '../../connectors/s3/index.ts';
-import type { Credential } from '../../engine/contracts.ts';
+import type { Credential } from '../../engine/contracts/credentials.ts';
 import { credentialOf } from '../../engine/secret.ts';
 import { connectorContext } from '../conformance/files.ts';
 import { type S3Server, startS3Server, testKey } from './s3.ts';

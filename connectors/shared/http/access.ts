@@ -1,5 +1,6 @@
 // How a request gets its credential, whatever kind it is of.
-import type { CallOptions, Credential } from '../../../engine/contracts.ts';
+import type { CallOptions } from '../../../engine/contracts/connector.ts';
+import type { Credential } from '../../../engine/contracts/credentials.ts';
 
 export interface Access {
   /** What to call it in messages; `none` where requests carry no credential. */

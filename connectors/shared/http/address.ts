@@ -1,5 +1,5 @@
 // Which URL a path means, which hosts are the connection's own, and how a URL is shown.
-import type { Value } from '../../../engine/contracts.ts';
+import type { Value } from '../../../engine/contracts/data.ts';
 import { failure } from '../../../engine/errors.ts';
 import type { HttpConfig } from '../../../schemas/generated/types.ts';
 import { jsonText } from '../json-text.ts';

@@ -1,5 +1,6 @@
 // The bytes of an answer: all of them or a failure. Where the connection breaks, it goes on from there if the server can.
-import type { CallOptions, ConnectorContext, Range } from '../../../engine/contracts.ts';
+import type { CallOptions, ConnectorContext } from '../../../engine/contracts/connector.ts';
+import type { Range } from '../../../engine/contracts/data.ts';
 import { type Failure, failure } from '../../../engine/errors.ts';
 import { shownUrl } from './address.ts';
 import { type Answer, beginning } from './client.ts';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher } from 'undici';
-import type { ConnectorContext } from '../../../engine/contracts.ts';
+import type { ConnectorContext } from '../../../engine/contracts/connector.ts';
 import { durationMs } from '../../../engine/duration.ts';
 import { asFailure, type Failure, failure } from '../../../engine/errors.ts';
 import type { HttpConfig } from '../../../schemas/generated/types.ts';

@@ -1,6 +1,6 @@
 // A body without its content encoding.
 import { type Compression, decompress } from '../../../engine/compression.ts';
-import type { CallOptions } from '../../../engine/contracts.ts';
+import type { CallOptions } from '../../../engine/contracts/connector.ts';
 
 /** The bytes without their content encoding. A reader that stops early also ends a request that is still being waited for. */
 export function decoded(

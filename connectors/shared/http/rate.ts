@@ -1,5 +1,5 @@
 // How fast requests may follow one another: a token bucket for each account, and what the service itself says is left.
-import { durationMs } from '../../../engine/duration.ts';
+import { durationMs, wait } from '../../../engine/duration.ts';
 
 export interface RateLimit {
   /** So many requests in an interval; all of them may go at once. Absent: only what the answers say counts. */
@@ -50,7 +50,7 @@ function createRate({ requests, per = '1s', remainingHeader, resetHeader }: Rate
       countedAt = now;
       const waitMs = Math.max(closedUntil - now, tokens >= 1 ? 0 : (1 - tokens) * msEach);
       if (waitMs <= 0) break;
-      await sleep(waitMs, signal);
+      await wait(waitMs, signal);
     }
     tokens--;
   };
@@ -71,18 +71,4 @@ function createRate({ requests, per = '1s', remainingHeader, resetHeader }: Rate
       if (waitMs > 0 && waitMs <= longestWaitMs) closedUntil = Math.max(closedUntil, performance.now() + waitMs);
     },
   };
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, Math.ceil(ms));
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
 }

@@ -1,6 +1,7 @@
 // Any one call that a pipe asks for, with what the connection puts in, and the body of its answer.
 import { compressionOf } from '../../../engine/compression.ts';
-import type { CallOptions, ConnectorContext, Request, Response, Value } from '../../../engine/contracts.ts';
+import type { CallOptions, ConnectorContext, Request, Response } from '../../../engine/contracts/connector.ts';
+import type { Value } from '../../../engine/contracts/data.ts';
 import { failure } from '../../../engine/errors.ts';
 import { jsonText } from '../json-text.ts';
 import { addQuery } from './address.ts';

@@ -1,5 +1,5 @@
 // Code made for a header: from the ends of fields to rows, without a loop over the columns.
-import type { Row, Value } from '../../../engine/contracts.ts';
+import type { Row, Value } from '../../../engine/contracts/data.ts';
 import type { Parse } from '../values.ts';
 import { withoutDoubles } from './quotes.ts';
 

@@ -1,5 +1,5 @@
 // One cell of a CSV file at a time: any dialect, every mistake told with its place.
-import type { ColumnType, Row } from '../../../engine/contracts.ts';
+import type { ColumnType, Row } from '../../../engine/contracts/data.ts';
 import { Failure, failure } from '../../../engine/errors.ts';
 import { valueText } from '../values.ts';
 import type { Dialect } from './dialect.ts';

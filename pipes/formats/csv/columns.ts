@@ -1,5 +1,5 @@
 // The columns of a CSV file: their names from its header or the options, their types from the options.
-import type { Column, ColumnType } from '../../../engine/contracts.ts';
+import type { Column, ColumnType } from '../../../engine/contracts/data.ts';
 import { failure } from '../../../engine/errors.ts';
 import { didYouMeanOrKnown } from '../../../engine/suggest.ts';
 import type { CsvOptions, TsvOptions } from '../../../schemas/generated/types.ts';

@@ -1,5 +1,5 @@
 // Code made for a list of columns: from rows to the bytes of a CSV file, without a loop over the columns.
-import type { Row, Value } from '../../../engine/contracts.ts';
+import type { Row, Value } from '../../../engine/contracts/data.ts';
 import { valueText } from '../values.ts';
 import type { WrittenColumn } from './cells.ts';
 import type { Dialect } from './dialect.ts';

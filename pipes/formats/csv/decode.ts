@@ -1,5 +1,6 @@
 // CSV bytes to rows.
-import type { Batch, Column, FormatContext, RowStream } from '../../../engine/contracts.ts';
+import type { Batch, Column, RowStream } from '../../../engine/contracts/data.ts';
+import type { FormatContext } from '../../../engine/contracts/format.ts';
 import { failure } from '../../../engine/errors.ts';
 import type { CsvOptions, TsvOptions } from '../../../schemas/generated/types.ts';
 import { parser } from '../values.ts';

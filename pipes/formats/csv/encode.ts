@@ -1,5 +1,6 @@
 // Rows to CSV bytes.
-import type { Batch, FormatContext, Row, RowStream } from '../../../engine/contracts.ts';
+import type { Batch, Row, RowStream } from '../../../engine/contracts/data.ts';
+import type { FormatContext } from '../../../engine/contracts/format.ts';
 import type { CsvOptions, TsvOptions } from '../../../schemas/generated/types.ts';
 import { charsetNamed, utf8 } from '../text/charsets.ts';
 import { encodeText } from '../text.ts';

@@ -1,5 +1,5 @@
 // The bytes of a CSV file as they are, for a target that takes the same dialect, or from a source that writes it.
-import type { Column, EncodedRows, Encoding, RowStream, Value } from '../../../engine/contracts.ts';
+import type { Column, EncodedRows, Encoding, RowStream, Value } from '../../../engine/contracts/data.ts';
 import type { CsvOptions, TsvOptions } from '../../../schemas/generated/types.ts';
 import type { Dialect } from './dialect.ts';
 import type { Position } from './records.ts';

@@ -1,5 +1,5 @@
 // Column types from the first rows of a file.
-import type { Column, ColumnType, Row } from '../../../engine/contracts.ts';
+import type { Column, ColumnType, Row } from '../../../engine/contracts/data.ts';
 import { invalidValue, type Parse, parser } from '../values.ts';
 
 /**

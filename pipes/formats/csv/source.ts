@@ -1,5 +1,5 @@
 // The start of a file: its encoding, its byte order mark and the lines to leave out; then UTF-8 bytes.
-import type { FormatContext } from '../../../engine/contracts.ts';
+import type { FormatContext } from '../../../engine/contracts/format.ts';
 import { charsetNamed, utf8 } from '../text/charsets.ts';
 import { decodeText } from '../text.ts';
 

@@ -1,5 +1,5 @@
 // Pieces of a CSV file to rows: the fast way where every record is as it should be, else one by one with errors told.
-import type { Row, Value } from '../../../engine/contracts.ts';
+import type { Row, Value } from '../../../engine/contracts/data.ts';
 import { Failure, failure } from '../../../engine/errors.ts';
 import type { CsvOptions } from '../../../schemas/generated/types.ts';
 import { type ColumnReader, rowBuilder } from './build.ts';

@@ -1,5 +1,5 @@
 // Bytes of any split into pieces of whole records: text, and where its fields end.
-import type { FormatContext } from '../../../engine/contracts.ts';
+import type { FormatContext } from '../../../engine/contracts/format.ts';
 import { failure } from '../../../engine/errors.ts';
 import { createScanner } from '../../../engine/scan/scanner.ts';
 import { utf8 } from '../text/charsets.ts';

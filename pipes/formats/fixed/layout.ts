@@ -1,5 +1,5 @@
 // Where the columns of a fixed-width line stand, and one cell to a value and back.
-import type { ColumnType, Value } from '../../../engine/contracts.ts';
+import type { ColumnType, Value } from '../../../engine/contracts/data.ts';
 import { failure } from '../../../engine/errors.ts';
 import type { FixedOptions } from '../../../schemas/generated/types.ts';
 import { parser, valueText } from '../values.ts';

@@ -1,5 +1,5 @@
 // A careful JSON parser: no number is rounded, and a mistake has its place. For what JSON.parse cannot be trusted with.
-import type { Value } from '../../../engine/contracts.ts';
+import type { Value } from '../../../engine/contracts/data.ts';
 import { exactNumber } from './numbers.ts';
 
 /** What is wrong with a text, and where. `atEnd`: it would need to go on. */

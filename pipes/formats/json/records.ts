@@ -1,5 +1,5 @@
 // JSON texts to rows: by JSON.parse where that loses nothing, by the careful parser where a number needs it.
-import type { Row, Value } from '../../../engine/contracts.ts';
+import type { Row, Value } from '../../../engine/contracts/data.ts';
 import { failure } from '../../../engine/errors.ts';
 import { mistakeIn, type Run } from './elements.ts';
 import { parseExact } from './exact.ts';

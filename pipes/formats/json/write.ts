@@ -1,5 +1,5 @@
 // Rows to JSON texts. What JSON cannot say is refused; nothing is changed on the way.
-import type { Column, Row, Value } from '../../../engine/contracts.ts';
+import type { Column, Row, Value } from '../../../engine/contracts/data.ts';
 import { failure } from '../../../engine/errors.ts';
 
 /** The text of one row; `position` counts from 1 and is for errors. */

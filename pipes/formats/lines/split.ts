@@ -1,5 +1,5 @@
 // The lines of a file, block by block.
-import type { FormatContext } from '../../../engine/contracts.ts';
+import type { FormatContext } from '../../../engine/contracts/format.ts';
 import { failure } from '../../../engine/errors.ts';
 import { decodeText } from '../text.ts';
 

@@ -1,5 +1,5 @@
 // JSON inside a cell: every kind of value to text, and text to values that lose nothing.
-import type { Value } from '../../../engine/contracts.ts';
+import type { Value } from '../../../engine/contracts/data.ts';
 import { failure } from '../../../engine/errors.ts';
 import { parseExact } from '../json/exact.ts';
 import { doubtfulNumbers } from '../json/numbers.ts';

@@ -1,7 +1,7 @@
 // How the bytes and the batches are cut does not matter.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Batch, Row, RowStream } from '../../../engine/contracts.ts';
+import type { Batch, Row, RowStream } from '../../../engine/contracts/data.ts';
 import { chunksOf, collect, contextFor, rowsOf } from '../streams.ts';
 import { textValues } from '../values.ts';
 import { type FormatSubject, harness, path } from './harness.ts';

@@ -1,5 +1,6 @@
 // What the format suite is given, and what its parts share.
-import type { Batch, Column, ColumnType, Format, Row, RowStream } from '../../../engine/contracts.ts';
+import type { Batch, Column, ColumnType, Row, RowStream } from '../../../engine/contracts/data.ts';
+import type { Format } from '../../../engine/contracts/format.ts';
 import type { ErrorCode } from '../../../engine/errors.ts';
 import { chunksOf, collect, contextFor, rowsOf } from '../streams.ts';
 

@@ -1,6 +1,6 @@
 // What a format must refuse, and how.
 import { describe, expect, test } from 'vitest';
-import type { Row, Value } from '../../../engine/contracts.ts';
+import type { Row, Value } from '../../../engine/contracts/data.ts';
 import { Failure } from '../../../engine/errors.ts';
 import { chunksOf, contextFor, failureOf } from '../streams.ts';
 import { type FormatSubject, harness, path } from './harness.ts';

@@ -1,7 +1,7 @@
 // What goes into a format comes out of it.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Column, Row } from '../../../engine/contracts.ts';
+import type { Column, Row } from '../../../engine/contracts/data.ts';
 import { Failure } from '../../../engine/errors.ts';
 import { chunksOf } from '../streams.ts';
 import { plainText, textValues, trickyText, valuesByType } from '../values.ts';

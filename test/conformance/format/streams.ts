@@ -1,6 +1,7 @@
 // Formats as streams: bounded, closed, aborted, continued.
 import { describe, expect, test } from 'vitest';
-import type { Batch, FormatContext, RowStream } from '../../../engine/contracts.ts';
+import type { Batch, RowStream } from '../../../engine/contracts/data.ts';
+import type { FormatContext } from '../../../engine/contracts/format.ts';
 import { chunksOf, collect, contextFor, failureOf, watched } from '../streams.ts';
 import { type FormatSubject, harness, path } from './harness.ts';
 

@@ -6,7 +6,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connector as s3 } from '../../../connectors/s3/index.ts';
-import type { AnyConnector } from '../../../engine/contracts.ts';
+import type { AnyConnector } from '../../../engine/contracts/connector.ts';
 import { withRetry } from '../../../engine/retry.ts';
 import { pattern } from '../../conformance/files.ts';
 import { type S3Server, startS3Server } from '../../servers/s3.ts';

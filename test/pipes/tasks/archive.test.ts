@@ -8,7 +8,7 @@ import { extract, type Header, pack } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import yauzl from 'yauzl';
 import yazl from 'yazl';
-import type { FileItem, Stream } from '../../../engine/contracts.ts';
+import type { FileItem, Stream } from '../../../engine/contracts/data.ts';
 import { collect, collectFiles, columnsOf, createFiles, failureOf, filesOf, rowsOf, run } from './context.ts';
 
 async function onlyFile(stream: Stream | undefined): Promise<{ file: FileItem; bytes: Buffer }> {

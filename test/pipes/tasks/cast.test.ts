@@ -2,7 +2,7 @@
 import Big from 'big.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Value } from '../../../engine/contracts.ts';
+import type { Value } from '../../../engine/contracts/data.ts';
 import { castTo } from '../../../pipes/cast/index.ts';
 import { collect, columnsOf, failureOf, rowsOf, run } from './context.ts';
 

@@ -1,6 +1,6 @@
 // select and rename: which columns a row has, and what they are called.
 import { describe, expect, it } from 'vitest';
-import type { Row } from '../../../engine/contracts.ts';
+import type { Row } from '../../../engine/contracts/data.ts';
 import { collect, columnsOf, failureOf, rowsOf, run } from './context.ts';
 
 const orders = [

@@ -7,19 +7,10 @@ import { connectors } from '../../../connectors/index.ts';
 import { createBarrier } from '../../../engine/barrier.ts';
 import { createCodecs } from '../../../engine/codecs.ts';
 import type { FoundConnection } from '../../../engine/connections.ts';
-import type {
-  AnyConnector,
-  Batch,
-  Column,
-  FileStream,
-  Row,
-  RowStream,
-  RunEvent,
-  Stream,
-  TaskContext,
-  TaskFigures,
-  Value,
-} from '../../../engine/contracts.ts';
+import type { AnyConnector } from '../../../engine/contracts/connector.ts';
+import type { Batch, Column, FileStream, Row, RowStream, Stream, Value } from '../../../engine/contracts/data.ts';
+import type { RunEvent, TaskFigures } from '../../../engine/contracts/run.ts';
+import type { TaskContext } from '../../../engine/contracts/task.ts';
 import { failure } from '../../../engine/errors.ts';
 import { createEvents } from '../../../engine/events.ts';
 import { addStep } from '../../../engine/rows.ts';

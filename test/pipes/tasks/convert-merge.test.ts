@@ -1,7 +1,7 @@
 // convert and merge: files of another format, and several streams as one.
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import type { Column } from '../../../engine/contracts.ts';
+import type { Column } from '../../../engine/contracts/data.ts';
 import { collect, collectFiles, columnsOf, createFiles, failureOf, filesOf, rowsOf, run } from './context.ts';
 
 describe('convert', () => {

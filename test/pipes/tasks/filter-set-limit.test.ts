@@ -1,6 +1,6 @@
 // filter, set and limit: which rows pass, and what is added to them.
 import { describe, expect, it } from 'vitest';
-import type { Row } from '../../../engine/contracts.ts';
+import type { Row } from '../../../engine/contracts/data.ts';
 import { collect, columnsOf, failureOf, rowsOf, run } from './context.ts';
 
 const numbers = (count: number): Row[] => Array.from({ length: count }, (_, at) => ({ n: at + 1 }));

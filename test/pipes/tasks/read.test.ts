@@ -2,7 +2,8 @@
 import { utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { AnyConnector, ReadOptions, Stream } from '../../../engine/contracts.ts';
+import type { AnyConnector, ReadOptions } from '../../../engine/contracts/connector.ts';
+import type { Stream } from '../../../engine/contracts/data.ts';
 import { collect, collectFiles, createFiles, failureOf, rowsOf, run } from './context.ts';
 
 /** A store of rows that remembers what it was asked for. */

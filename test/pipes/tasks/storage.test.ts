@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { AnyConnector } from '../../../engine/contracts.ts';
+import type { AnyConnector } from '../../../engine/contracts/connector.ts';
 import { collect, createFiles, type Files, failureOf, run } from './context.ts';
 
 const inside = (files: Files, folder = '') =>

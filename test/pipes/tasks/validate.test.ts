@@ -1,6 +1,6 @@
 // validate: records that fit their JSON Schema pass, the others end up where the task says.
 import { describe, expect, it } from 'vitest';
-import type { Row } from '../../../engine/contracts.ts';
+import type { Row } from '../../../engine/contracts/data.ts';
 import { collect, columnsOf, createFiles, failureOf, rowsOf, run } from './context.ts';
 
 const schema = {

@@ -2,7 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import type { AnyConnector, Row, WriteOptions } from '../../../engine/contracts.ts';
+import type { AnyConnector, WriteOptions } from '../../../engine/contracts/connector.ts';
+import type { Row } from '../../../engine/contracts/data.ts';
 import { failure } from '../../../engine/errors.ts';
 import {
   collect,
