@@ -1,8 +1,8 @@
 // Writes files so that each is there whole or not at all: temporary files first, then all of them take their places.
 import type { WriteOptions, WriteReport } from '../../engine/contracts/connector.ts';
-import type { FileItem, FileStream } from '../../engine/contracts/data.ts';
-import { failure } from '../../engine/errors.ts';
+import type { FileStream } from '../../engine/contracts/data.ts';
 import { createPool } from '../shared/pool.ts';
+import { nameInFolder, sameName, severalFor } from '../shared/target-names.ts';
 import type { Places } from './place.ts';
 import { createStaging, type Staged } from './staging.ts';
 
@@ -55,30 +55,4 @@ export async function writeFiles(
     await staging.discard(error);
     throw o.signal.aborted ? o.signal.reason : error;
   }
-}
-
-function nameInFolder(item: FileItem, folder: string): string {
-  const name = item.relativePath ?? item.name;
-  if (
-    name === '' ||
-    name.startsWith('/') ||
-    name.split('/').some((part) => part === '..' || part === '.' || part === '')
-  ) {
-    throw failure('PATH_INVALID', {
-      path: item.path,
-      reason: `has the name "${name}", which leads out of the folder ${folder}`,
-    });
-  }
-  return name;
-}
-
-function severalFor(path: string) {
-  return failure('PATH_INVALID', {
-    path,
-    reason: 'is one file and there are several to write; end it with / to make it a folder',
-  });
-}
-
-function sameName(path: string) {
-  return failure('PATH_INVALID', { path, reason: 'would be written twice: two of the files have this name' });
 }

@@ -3,9 +3,10 @@ import type { CallOptions, ConnectorContext } from '../../engine/contracts/conne
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { MysqlConfig } from '../../schemas/generated/types.ts';
+import { addressOf } from '../shared/sql-address.ts';
 import { createTunnel } from '../shared/tunnel.ts';
 import { databaseFailure, type Place } from './errors.ts';
-import { addressOf, logIn, tlsOptions } from './login.ts';
+import { logIn, tlsOptions } from './login.ts';
 import { createSessionPool } from './session-pool.ts';
 import type { Wire } from './wire.ts';
 
@@ -56,7 +57,7 @@ const oldest = { mysql: 80_000, mariadb: 100_600 };
 type Known = Omit<Session, 'spoil'>;
 
 export function createSessions(config: Config, context: ConnectorContext): Sessions {
-  const address = addressOf(config, context.name);
+  const address = addressOf(config, context.name, 3306);
   const { host, port } = address;
   const shownHost = host.startsWith('/') ? host : `${host}:${port}`;
   const limit = config.pool_size ?? 8;

@@ -1,10 +1,10 @@
 // MySQL and MariaDB: tables and queries read as the server's own text, written through LOAD DATA LOCAL.
 import { defineConnector, type ReadOptions } from '../../engine/contracts/connector.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
+import { addressOf } from '../shared/sql-address.ts';
 import { columnAlone, describeSchema, findTable, listEntries, tablePath } from './catalog.ts';
 import { readCheckpoint } from './checkpoints.ts';
 import { type Config, createSessions } from './connect.ts';
-import { addressOf } from './login.ts';
 import { orderedStream, orderOf } from './ordered.ts';
 import { partitioned, partsOf } from './partition.ts';
 import { querySource, rowStream, selection, tableSource } from './rows.ts';
@@ -17,7 +17,7 @@ export const connector = defineConnector({
 
   open(config: Config, context) {
     const sessions = createSessions(config, context);
-    const ownSchema = config.schema ?? addressOf(config, context.name).database;
+    const ownSchema = config.schema ?? addressOf(config, context.name, 3306).database;
     const placeOf = (path: string) => sessions.place(`/${context.name}/${path.replace(/^\/+/, '')}`);
 
     return {

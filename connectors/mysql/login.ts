@@ -1,41 +1,13 @@
 // Where the server is, how it is trusted, and logging in, which the driver does.
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { userInfo } from 'node:os';
 import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from 'node:tls';
-import { failure } from '../../engine/errors.ts';
 import type { MysqlConfig } from '../../schemas/generated/types.ts';
+import type { Address } from '../shared/sql-address.ts';
 import type { Tunnel } from '../shared/tunnel.ts';
 import { createWire, type DriverConnection, type Wire } from './wire.ts';
 
 type Config = Omit<MysqlConfig, 'connector'>;
-
-export interface Address {
-  /** Or the path of the socket. */
-  host: string;
-  port: number;
-  user: string;
-  database: string;
-}
-
-export function addressOf(config: Config, name: string): Address {
-  if (config.url === undefined) {
-    const { host = 'localhost', port = 3306, user = userInfo().username, database = user } = config;
-    return { host, port, user, database };
-  }
-  const invalid = (reason: string) => failure('CONNECTION_INVALID', { reason: `${name}: its \`url\` ${reason}` });
-  if (!URL.canParse(config.url)) throw invalid('cannot be read');
-  const url = new URL(config.url);
-  if (url.password !== '') throw invalid('has a password in it; keep that in a credential store');
-  if (url.search !== '') throw invalid('has options after "?"; give them as fields of the connection');
-  const user = decodeURIComponent(url.username) || config.user || userInfo().username;
-  return {
-    host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1') || config.host || 'localhost',
-    port: Number(url.port) || config.port || 3306,
-    user,
-    database: decodeURIComponent(url.pathname.slice(1)) || config.database || user,
-  };
-}
 
 /** Undefined where the connection is not to be encrypted. */
 export async function tlsOptions(

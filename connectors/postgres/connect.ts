@@ -1,13 +1,13 @@
 // Sessions of one server: how they are made, bounded, given back, and ended when a run is aborted.
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { userInfo } from 'node:os';
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
 import type { ClientBase, ClientConfig, Pool, PoolClient } from 'pg';
 import type { CallOptions, ConnectorContext } from '../../engine/contracts/connector.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
 import type { PostgresConfig } from '../../schemas/generated/types.ts';
+import { addressOf } from '../shared/sql-address.ts';
 import { createTunnel } from '../shared/tunnel.ts';
 import { databaseFailure, type Place } from './errors.ts';
 
@@ -53,7 +53,7 @@ const oldest = 120_000;
 const silentMs = 30_000;
 
 export function createSessions(config: Config, context: ConnectorContext): Sessions {
-  const address = addressOf(config, context);
+  const address = addressOf(config, context.name, 5432);
   const { host, port } = address;
   const shownHost = host.startsWith('/') ? host : `${host}:${port}`;
   const ready = new WeakMap<ClientBase, { pid: number; version: number }>();
@@ -264,25 +264,6 @@ export async function inTransaction<T>({ client, spoil }: Session, how: string, 
     await client.query('rollback').catch(spoil);
     throw error;
   }
-}
-
-function addressOf(config: Config, { name }: ConnectorContext) {
-  if (config.url === undefined) {
-    const { host = 'localhost', port = 5432, user = userInfo().username, database = user } = config;
-    return { host, port, user, database };
-  }
-  const invalid = (reason: string) => failure('CONNECTION_INVALID', { reason: `${name}: its \`url\` ${reason}` });
-  if (!URL.canParse(config.url)) throw invalid('cannot be read');
-  const url = new URL(config.url);
-  if (url.password !== '') throw invalid('has a password in it; keep that in a credential store');
-  if (url.search !== '') throw invalid('has options after "?"; give them as fields of the connection');
-  const user = decodeURIComponent(url.username) || config.user || userInfo().username;
-  return {
-    host: decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1') || config.host || 'localhost',
-    port: Number(url.port) || config.port || 5432,
-    user,
-    database: decodeURIComponent(url.pathname.slice(1)) || config.database || user,
-  };
 }
 
 async function tlsOptions(config: Config, host: string, context: ConnectorContext): Promise<ConnectionOptions | false> {

@@ -6,6 +6,7 @@ import type { FileItem, FileStream } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { createGate, createPool } from '../shared/pool.ts';
+import { nameInFolder, sameName, severalFor } from '../shared/target-names.ts';
 import type { Config, Store } from './client.ts';
 import { isAbsent } from './failures.ts';
 import type { Keys, Location } from './keys.ts';
@@ -120,30 +121,4 @@ async function checkAbsent(store: Store, at: Location, signal: AbortSignal): Pro
     throw error;
   }
   throw failure('TARGET_EXISTS', { path: at.shown });
-}
-
-function nameInFolder(item: FileItem, folder: string): string {
-  const name = item.relativePath ?? item.name;
-  if (
-    name === '' ||
-    name.startsWith('/') ||
-    name.split('/').some((part) => part === '..' || part === '.' || part === '')
-  ) {
-    throw failure('PATH_INVALID', {
-      path: item.path,
-      reason: `has the name "${name}", which leads out of the folder ${folder}`,
-    });
-  }
-  return name;
-}
-
-function severalFor(path: string) {
-  return failure('PATH_INVALID', {
-    path,
-    reason: 'is one file and there are several to write; end it with / to make it a folder',
-  });
-}
-
-function sameName(path: string) {
-  return failure('PATH_INVALID', { path, reason: 'would be written twice: two of the files have this name' });
 }

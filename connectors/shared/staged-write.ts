@@ -3,6 +3,7 @@ import type { WriteOptions, WriteReport } from '../../engine/contracts/connector
 import type { FileItem, FileStream } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { createPool } from './pool.ts';
+import { nameInFolder, sameName, severalFor } from './target-names.ts';
 
 export interface StagedFile {
   /** Two files with the same key would be one. */
@@ -84,24 +85,6 @@ function ofItsSize(item: FileItem): FileItem {
       throw failure('INPUT_TRUNCATED', { path: item.path, reason });
     },
   };
-}
-
-function nameInFolder(item: FileItem, folder: string): string {
-  const name = item.relativePath ?? item.name;
-  if (name.split('/').some((part) => part === '..' || part === '.' || part === '')) {
-    const reason = `has the name "${name}", which leads out of the folder ${folder}`;
-    throw failure('PATH_INVALID', { path: item.path, reason });
-  }
-  return name;
-}
-
-function severalFor(path: string) {
-  const reason = 'is one file and there are several to write; end it with / to make it a folder';
-  return failure('PATH_INVALID', { path, reason });
-}
-
-function sameName(path: string) {
-  return failure('PATH_INVALID', { path, reason: 'would be written twice: two of the files have this name' });
 }
 
 /** Chunks of at least so many bytes, but for the last. A chunk is not touched again by whoever it came from. */
