@@ -7,6 +7,7 @@ import {
   type DefinitionSource,
   type EngineOptions,
   type PlanOptions,
+  type RecordOptions,
   type Run,
 } from './engine/engine.ts';
 import type { RunOptions } from './engine/run.ts';
@@ -32,7 +33,7 @@ type ParamsOf<Source> = [Source] extends [never]
 export interface Engine extends Omit<AnyEngine, 'read' | 'run'> {
   run<const Source extends DefinitionSource>(
     source: Source,
-    options?: PlanOptions & RunOptions & ParamsOf<Source>,
+    options?: PlanOptions & RunOptions & RecordOptions & ParamsOf<Source>,
   ): Run;
   /** The rows of a path of the language. */
   read<const Path extends string>(
@@ -60,10 +61,12 @@ export type {
   DefinitionSource,
   EngineOptions,
   PlanOptions,
+  RecordOptions,
   Run,
   RunFailure,
 } from './engine/engine.ts';
 export { type ErrorCode, Failure } from './engine/errors.ts';
+export type { TestOptions, TestReport, TestResult } from './engine/pipe-tests/report.ts';
 export type { PlanDescription } from './engine/plan-description.ts';
 export type { RunOptions } from './engine/run.ts';
 export type { Pipe, Task } from './schemas/generated/types.ts';

@@ -2,7 +2,9 @@
 import { dirname } from 'node:path';
 import type { Pipe } from '../schemas/generated/types.ts';
 import { type Checking, type ConnectorShape, tasksById } from './check/checking.ts';
+import { checkCode } from './check/code.ts';
 import { checkExpressions } from './check/expressions.ts';
+import { checkFieldRules } from './check/field-rules.ts';
 import { checkPaths } from './check/paths.ts';
 import { checkReferences } from './check/references.ts';
 import { checkStreams } from './check/streams.ts';
@@ -16,9 +18,10 @@ import {
 import type { OwnConnector } from './connector-parts.ts';
 import { type Diagnostic, sortDiagnostics } from './diagnostics.ts';
 import type { Source } from './load.ts';
+import type { ModuleHome } from './modules.ts';
 import type { Parts } from './parts.ts';
 import { createReporter } from './report.ts';
-import { everyTask, isMap, type TaskList } from './validate/tasks.ts';
+import { everyTask, isMap, type TaskList, taskListOf } from './validate/tasks.ts';
 import { validatePipe } from './validate.ts';
 
 export interface CheckOptions {
@@ -26,6 +29,10 @@ export interface CheckOptions {
   folder?: string;
   /** Connections from outside the pipe: the project's, the user's. */
   homes?: readonly ConnectionHome[];
+  /** Where the modules are that it may call. */
+  modules?: ModuleHome;
+  /** Local files that are read need not be there. */
+  unread?: boolean;
 }
 
 export interface Checked {
@@ -56,6 +63,7 @@ export async function checkPipe(
       reporter,
       definition: source.value,
       tasks,
+      lists: [tasks, onErrorOf(source.value)].filter((list) => list !== undefined),
       byId: tasksById(tasks),
       params: mapsOf(source.value.params),
       connections: {
@@ -74,12 +82,22 @@ export async function checkPipe(
         Object.hasOwn(parts.connectors, name) ? await parts.connectors[name]!() : await ofProject(own.get(name)),
     };
     checkReferences(checking);
+    checkFieldRules(checking);
+    if (Array.isArray(source.value.triggers)) (await import('./schedules/check.ts')).checkTriggers(checking);
     await checkExpressions(checking);
+    await checkCode(checking, options.modules ?? { refused: 'this definition is no file' });
     await checkStreams(checking, await checkPaths(checking));
+    if (source.value.tests !== undefined) (await import('./pipe-tests/check.ts')).checkTests(checking);
   }
-  const diagnostics = sortDiagnostics(reporter.diagnostics);
+  const missing = options.unread === true ? 'PATH_NOT_FOUND' : undefined;
+  const diagnostics = sortDiagnostics(reporter.diagnostics.filter(({ code }) => code !== missing));
   const failed = diagnostics.some(({ severity }) => severity === 'error');
   return { diagnostics, definition: failed ? undefined : (source.value as Pipe), used: [...used] };
+}
+
+/** What runs when a run fails, where it stands here. */
+function onErrorOf({ settings }: Record<string, unknown>): TaskList | undefined {
+  return taskListOf(isMap(settings) ? settings.on_error : undefined, '/settings/on_error', 'settings.on_error.');
 }
 
 /** Nothing is said of one whose manifest has mistakes. */

@@ -270,7 +270,14 @@ async function ran(surroundings: Surroundings, tasks: TaskDefinition[], options:
   const { source } = await loadValue(pipe, '<look>');
   const homes = await surroundings.around(surroundings.folder);
   const plan = createPlan(
-    { pipe, source: source!, folder: surroundings.folder, given: {}, homes: homes.homes },
+    {
+      pipe,
+      source: source!,
+      folder: surroundings.folder,
+      modules: { refused: 'this is no pipe' },
+      given: {},
+      homes: homes.homes,
+    },
     surroundings.parts,
   );
   const { error } = await startRun(plan, surroundings.parts, surroundings.services(homes), options).result;

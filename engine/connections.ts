@@ -156,6 +156,7 @@ export interface OpenOptions {
   learn(secret: string): void;
   log: Log;
   retry: ConnectorContext['retry'];
+  wire?: ConnectorContext['wire'];
 }
 
 /** Opens a connection without asking the system behind it. Secret fields never reach the config; the connector asks for them when it needs them. */
@@ -175,7 +176,7 @@ export async function openConnection(found: FoundConnection, options: OpenOption
     for (const field of Object.values(fields)) options.learn(field.reveal());
     return fields;
   };
-  const { log, retry, renew: renewCredential } = options;
-  const context: ConnectorContext = { name: found.name, credential, renewCredential, log, retry };
+  const { log, retry, wire, renew: renewCredential } = options;
+  const context: ConnectorContext = { name: found.name, credential, renewCredential, log, retry, wire };
   return options.connector.open(config as never, context);
 }

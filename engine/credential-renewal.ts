@@ -40,10 +40,12 @@ export async function renewCredential(
     for (const value of Object.values(fields)) learn(value);
     return { ...current, ...credentialOf(fields) };
   };
-  if (names.length === 0) return fresh(stale);
+  const before = names.length === 0 ? undefined : await storedCredential(stores, found, { signal, params });
+  if (before === undefined) return fresh(stale);
   const locks = join(folder, 'renewals');
   await mkdir(locks, { recursive: true, mode: 0o700 });
-  const key = createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 24);
+  // By the name that it is kept under: connections may name the same one in several ways.
+  const key = createHash('sha256').update(before.name).digest('hex').slice(0, 24);
   return withLock(join(locks, key), signal, staleMs, async () => {
     const kept = await storedCredential(stores, found, { signal, params });
     if (kept === undefined) return fresh(stale);

@@ -59,6 +59,9 @@ export const diagnosticRules = {
   PARAM_INVALID: 'A param whose default does not fit its own declaration.',
   DISABLED: 'A connection or task that is used and disabled.',
   SECRET_LITERAL: 'A secret in a file.',
+  // Triggers
+  CRON_INVALID: 'A cron line that cannot be read, or that never comes.',
+  UNKNOWN_TIMEZONE: 'A time zone that does not exist.',
   // Expressions
   EXPRESSION_SYNTAX: 'An expression that cannot be read.',
   UNKNOWN_NAME: 'A name that no expression knows.',
@@ -67,11 +70,17 @@ export const diagnosticRules = {
   UNKNOWN_COLUMN: 'A column that the rows do not have.',
   EXPRESSION_INVALID: 'An expression that can be read and can never be evaluated.',
   EXPRESSION_MARKS: 'An expression inside of marks in a field that is an expression by itself.',
+  // Code
+  SCRIPT_SYNTAX: 'A script that cannot be read.',
+  MODULE_INVALID: 'A module that is not there, or that Node cannot load.',
+  MODULE_REFUSED: 'A module that this definition may not call.',
   // Streams and paths
   NO_INPUT: 'A task that takes a stream and has none.',
   NO_OUTPUT: 'Input from a task that gives none.',
   WRONG_KIND: 'A stream of a kind that the task cannot take.',
   ACROSS_STAGES: 'Input from a chain that has already ended.',
+  PIPE_LOOP: 'Pipes that run each other, one of them itself in the end.',
+  UNKNOWN_BRANCH: 'The name of a list of tasks that is not there.',
   SHARED_SOURCE: 'Two inputs of one task that come from one source.',
   UNUSED_OUTPUT: 'Output that no task takes.',
   TARGET_TWICE: 'Two writes of which the second takes the place of the first.',

@@ -32,11 +32,14 @@ function alarm(ms: number, done: () => void): () => void {
   return () => clearTimeout(running);
 }
 
-/** Calls `late`, with the seconds, when the time is over; gives what ends the wait. Without a length it never is. */
-export function timer(length: string | undefined, late: (seconds: number) => void): () => void {
+/**
+ * Calls `late`, with the seconds, when the time is over, `goneMs` of which is; gives what ends the wait. Without a length
+ * it never is.
+ */
+export function timer(length: string | undefined, late: (seconds: number) => void, goneMs = 0): () => void {
   if (length === undefined) return () => {};
   const ms = durationMs(length);
-  return alarm(ms, () => late(ms / 1000));
+  return alarm(Math.max(0, ms - goneMs), () => late(ms / 1000));
 }
 
 /** Resolves after so long, rejects with the signal's reason when that aborts first. */

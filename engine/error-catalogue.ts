@@ -67,6 +67,19 @@ export const catalogue = {
     fault: 'input',
     message: '{where}: {expression} must give true or false, and gave {value}{record}',
   },
+  CASE_MISSING: {
+    fault: 'input',
+    message: '{where}: the value is "{value}", and there is no case for it: {cases}; add one, or a `default`',
+  },
+  PIPE_LOOP: { fault: 'definition', message: '{where}: pipes run each other in a loop: {chain}' },
+  ITEMS_INVALID: { fault: 'input', message: '{where}: `items` must give a list, and gave {value}' },
+  OUTPUTS_DIFFER: {
+    fault: 'input',
+    message: '{where}: what one item gives is unlike what the first gave: {difference}; end its tasks with a select',
+  },
+  ITEMS_FAILED: { fault: 'input', message: '{where}: {failed} of {items} items failed; the first with {first}' },
+  DELAY_RANGE: { fault: 'definition', message: '{where}: a delay is 1 ms to 366 days long, and this one {length}' },
+  STATE_VALUE_INVALID: { fault: 'input', message: '{where}: {value} cannot be kept: {reason}' },
   INPUT_EMPTY: { fault: 'input', message: '{path} is empty; {hint}' },
   INPUT_MALFORMED: { fault: 'input', message: '{path}:{line}: {reason}' },
   INPUT_TRUNCATED: { fault: 'input', message: '{path} ends too early: {reason}' },
@@ -92,6 +105,16 @@ export const catalogue = {
     fault: 'input',
     message: '{where}: {value} does not fit {target} without loss{record}{hint}',
   },
+  TYPES_MIXED: {
+    fault: 'input',
+    message:
+      '{where}: the column "{column}" is {found}{record} ({value}), but {other}; values of two types have no order, so cast the column first',
+  },
+  LIST_TOO_LONG: {
+    fault: 'input',
+    message:
+      '{where}: the list "{column}" of a group has more than {most} values; allow more with `max_values`, or count them, or take fewer',
+  },
   RECORD_INVALID: { fault: 'input', message: 'record {position}: {reason}' },
   TARGET_EXISTS: {
     fault: 'input',
@@ -99,6 +122,15 @@ export const catalogue = {
   },
   ARCHIVE_UNSAFE: { fault: 'input', message: '{path}: the entry "{entry}" {reason}' },
   SCHEMA_INVALID: { fault: 'definition', message: '{where}: the JSON Schema {reason}' },
+  CODE_FAILED: { fault: 'input', message: '{where}: {code} failed{record}: {reason}' },
+  CODE_RESULT: { fault: 'input', message: '{where}: {code} returned {found}{record}; {expected}' },
+  CODE_LIMIT: { fault: 'input', message: '{where}: {code} took {what}{record}; {hint}' },
+  MODULE_INVALID: { fault: 'definition', message: '{where}: {module} {reason}' },
+  MODULE_REFUSED: {
+    fault: 'definition',
+    message:
+      '{where}: the module {module} is not called: {reason}; use `script`, which runs in a sandbox, or run a pipe file of the project',
+  },
   PIPE_FAILED: { fault: 'input', message: '{message}' },
 
   // Files and machines
@@ -277,7 +309,42 @@ export const catalogue = {
   STATE_READ_ONLY: { fault: 'remote', message: '{path} cannot be written: {reason}{hint}' },
   STATE_BUSY: { fault: 'remote', retry: true, message: '{path} is being written by others for {seconds} s already' },
   STATE_FAILED: { fault: 'remote', message: '{path}: {reason}' },
+  TRIGGER_UNKNOWN: { fault: 'definition', message: '{file} {why}' },
+  SCHEDULE_UNSUITED: {
+    fault: 'definition',
+    message: '{file}: trigger {trigger} cannot be said in {where}: {reason}; {advice}',
+  },
   RUN_UNKNOWN: { fault: 'definition', message: 'there is no run {id}{hint}' },
+  RUN_NOT_BROKEN: { fault: 'definition', message: 'run {id} {status}, so there is nothing to go on with{hint}' },
+  RUN_CHANGED: {
+    fault: 'definition',
+    message:
+      '{file} has changed since run {id}, in what that run had done: {what}. Undo the change to go on from there, say --restart to begin anew with the file as it is now, or `pipe runs replay {id}` to run it as it was; what was written stays',
+  },
+  RUN_SECRETS_NEEDED: {
+    fault: 'definition',
+    message: 'the history keeps no secrets: run {id} needs {names} again; give {options}',
+  },
+  RUN_SECRETS_HIDDEN: {
+    fault: 'definition',
+    message: 'the definition of run {id} had secrets in it, which the history does not keep{hint}',
+  },
+
+  // Tests and cassettes
+  TEST_INPUT_MISSING: {
+    fault: 'definition',
+    message: '{where}: the test has nothing for {what}, and a test opens nothing itself; {advice}',
+  },
+  CASSETTE_UNMATCHED: { fault: 'input', message: '{request} is not in {file}{hint}' },
+  CASSETTE_INVALID: { fault: 'definition', message: 'the cassette {file} cannot be used: {reason}' },
+  CASSETTE_UNSAFE: {
+    fault: 'input',
+    message: '{file} was not written: a secret would still be in it; record without what holds it',
+  },
+  CASSETTE_TOO_LARGE: {
+    fault: 'input',
+    message: 'nothing was written to {folder}: what was recorded has more than {mib} MiB; record less, as with --limit',
+  },
 
   // The run
   INTERRUPTED: { fault: 'interrupted', message: 'interrupted; nothing half-written is left' },

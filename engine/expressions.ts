@@ -21,6 +21,8 @@ export interface ExpressionScope {
   state?: Value;
   trigger?: Value;
   item?: Value;
+  index?: Value;
+  error?: Value;
   record?: Value;
   /** In manifests of services. */
   config?: Value;

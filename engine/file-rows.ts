@@ -130,7 +130,8 @@ async function* completed(batches: AsyncIterable<Batch>, columns: readonly Colum
   }
 }
 
-async function closeUnread(rows: RowStream): Promise<void> {
+/** Lets go of what rows that nobody will read hold open. */
+export async function closeUnread(rows: RowStream): Promise<void> {
   const iterator = rows.batches[Symbol.asyncIterator]();
   // A generator that was never started has nothing to clean up by itself: start it, then end it.
   await iterator.next();

@@ -15,7 +15,7 @@ export interface Homes {
   connectors: OwnConnectors;
   /** For a lookup, the nearest first. */
   homes: ConnectionHome[];
-  /** Mistakes of the whole project file, of the project's manifests, and of those of the user's connections that are used. */
+  /** Mistakes of the whole project file, and of those of the project's manifests and of the user's connections that are used. */
   check(used: readonly FoundConnection[]): Promise<Diagnostic[]>;
 }
 
@@ -51,7 +51,9 @@ export function createHomes(options: HomesOptions): (folder: string) => Promise<
       async check(used) {
         const saved = used.filter(({ home }) => home === 'user').map(({ alias, name }) => alias ?? name);
         const ofUser = saved.length === 0 ? [] : await user!.check(own, new Set(saved));
-        const ofManifests = [...own.values()].flatMap(({ diagnostics }) => diagnostics);
+        // A manifest that nothing here uses stops nothing.
+        const needed = new Set(used.map(({ definition }) => definition.connector));
+        const ofManifests = [...own.values()].flatMap(({ name, diagnostics }) => (needed.has(name) ? diagnostics : []));
         return [...((await project?.check(own)) ?? []), ...ofManifests, ...ofUser];
       },
     };

@@ -2,7 +2,7 @@
 
 import { type FoundConnection, openConnection } from './connections.ts';
 import { loaderOf, partOf } from './connector-parts.ts';
-import type { AnyConnection, AnyConnector, ConnectorContext } from './contracts/connector.ts';
+import type { AnyConnection, AnyConnector, ConnectorContext, Wire } from './contracts/connector.ts';
 import type { Credential } from './contracts/credentials.ts';
 import type { Value } from './contracts/data.ts';
 import type { Log } from './contracts/task.ts';
@@ -10,6 +10,7 @@ import { failure } from './errors.ts';
 import type { Parts } from './parts.ts';
 import type { Redactor } from './redact.ts';
 import { evaluateField } from './secret-references.ts';
+import type { StandIns } from './targets.ts';
 
 /** What a run, or anything else that opens connections, needs from outside. */
 export interface Services {
@@ -27,6 +28,10 @@ export interface Services {
   secret(name: string, signal: AbortSignal): Promise<string>;
   /** Keeps a connection that a run has made, its secrets in a store. */
   save(found: FoundConnection, o: { params: Record<string, Value>; signal: AbortSignal }): Promise<void>;
+  /** What the HTTP of a connection goes through, where something records it or answers for the network. */
+  wire?(name: string): Wire | undefined;
+  /** In a test: what is there in place of the systems that paths lead to. */
+  standIns?: StandIns;
   /** Told at the end of a run which connections it has opened. Never fails. */
   used(found: readonly FoundConnection[]): Promise<void>;
 }
@@ -66,6 +71,7 @@ export async function openFound(found: FoundConnection, options: OpeningOptions)
     learn,
     log,
     retry,
+    wire: services.wire?.(found.name),
   });
   return { connector, connection };
 }

@@ -14,6 +14,8 @@ export interface GivenParams {
   values?: Readonly<Record<string, unknown>>;
   /** From a command line, read by the declared type. */
   texts?: Readonly<Record<string, string>>;
+  /** From a program, for those that are declared. */
+  offered?: Readonly<Record<string, unknown>>;
 }
 
 export interface ResolvedParams {
@@ -31,7 +33,9 @@ export function resolveParams(
 ): ResolvedParams {
   const values: Record<string, Value> = {};
   const failures: Failure[] = [];
-  const { values: fromProgram = {}, texts = {} } = given;
+  const { texts = {}, offered = {} } = given;
+  const taken = Object.entries(offered).filter(([name]) => Object.hasOwn(declared, name));
+  const fromProgram: Readonly<Record<string, unknown>> = { ...Object.fromEntries(taken), ...given.values };
 
   for (const name of new Set([...Object.keys(texts), ...Object.keys(fromProgram)])) {
     if (Object.hasOwn(declared, name)) continue;

@@ -19,6 +19,17 @@ export interface Parts {
   manifests?: ManifestParts;
 }
 
+const loaded = new WeakMap<Parts['tasks'], Map<string, Promise<AnyTask>>>();
+
+/** The code of a task, loaded once: a foreach asks for it with each item. */
+export function taskCode({ tasks }: Pick<Parts, 'tasks'>, op: string): Promise<AnyTask> {
+  const known = loaded.get(tasks) ?? new Map<string, Promise<AnyTask>>();
+  loaded.set(tasks, known);
+  const code = known.get(op) ?? tasks[op]!();
+  known.set(op, code);
+  return code;
+}
+
 export interface ManifestParts {
   /** Reports what is wrong with a manifest beyond its shape. */
   check(manifest: Manifest, report: (mistake: Mistake) => void): Promise<void>;

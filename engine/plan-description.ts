@@ -13,8 +13,10 @@ import { splitPath } from './paths.ts';
 import type { Plan, PlannedTask } from './plan.ts';
 
 export interface PlannedStep {
-  /** From 1, as people count. */
-  number: number;
+  /** From 1, as people count; in a block or a list of another task `3.then.1`. */
+  number: number | string;
+  /** In how many tasks it stands. */
+  depth?: number;
   op: string;
   id: string;
   title?: string;
@@ -51,6 +53,8 @@ export interface PlanDescription {
   params: Record<string, Value>;
   steps: PlannedStep[];
   connections: PlannedConnection[];
+  /** Where the newest run of the pipe, which did not end well, would go on. */
+  resumes?: { run: string; text: string };
 }
 
 type Kind = 'rows' | 'files' | 'nothing';
@@ -60,47 +64,55 @@ export async function describePlan(
   parts: Parts,
   secretsOf: (found: FoundConnection) => Promise<SecretState[]>,
 ): Promise<PlanDescription> {
-  const kinds = new Map<number, Kind>();
-  const formats = new Map<number, string | undefined>();
   const connections = new Map<string, PlannedConnection>();
   const steps: PlannedStep[] = [];
-  for (const task of plan.tasks) {
-    const paths = pathsOf(task);
-    const used = connectionsOf(task, paths);
-    for (const name of used) {
-      const found = plan.connections.find(name);
-      if (found !== undefined && !connections.has(name))
-        connections.set(name, {
-          name,
-          connector: found.definition.connector,
-          home: found.home,
-          shadows: found.shadows,
-          secrets: await secretsOf(found),
-        });
+  const describe = async (tasks: readonly PlannedTask[], above: number): Promise<void> => {
+    const kinds = new Map<number, Kind>();
+    const formats = new Map<number, string | undefined>();
+    const depths = new Map<number, number>();
+    for (const task of tasks) {
+      const depth = task.inside === undefined ? above : depths.get(task.inside.block)! + 1;
+      depths.set(task.index, depth);
+      const paths = pathsOf(task);
+      const used = connectionsOf(task, paths);
+      for (const name of used) {
+        const found = plan.connections.find(name);
+        if (found !== undefined && !connections.has(name))
+          connections.set(name, {
+            name,
+            connector: found.definition.connector,
+            home: found.home,
+            shadows: found.shadows,
+            secrets: await secretsOf(found),
+          });
+      }
+      const input = task.inputs.length === 0 ? 'nothing' : (kinds.get(task.inputs[0]!) ?? 'rows');
+      const target = formatOf(task, paths, parts);
+      const stores = await storesOf(used[0], plan, parts);
+      const { way, kind, format } = hop(task, { input, from: formats.get(task.inputs[0] ?? -1), target, stores });
+      kinds.set(task.index, kind);
+      formats.set(task.index, format);
+      const { title, mode, connection } = task.definition as { title?: string; mode?: string; connection?: string };
+      steps.push({
+        number: /^\d+$/.test(task.number) ? Number(task.number) : task.number,
+        ...(depth === 0 ? {} : { depth }),
+        op: task.op,
+        id: task.id,
+        ...(title === undefined ? {} : { title }),
+        stage: task.stage,
+        from: task.inputs.flatMap((at) => tasks.find(({ index }) => index === at)?.id ?? []),
+        paths,
+        ...(connection === undefined ? {} : { connection }),
+        ...(way === undefined ? {} : { way }),
+        ...(isWrite(paths) ? { mode: mode ?? (stores === 'rows' ? 'append' : 'replace') } : {}),
+        ...keptBy(task, plan),
+        expressions: expressionsOf(task),
+        columns: columnsOf(task),
+      });
+      for (const list of Object.values(task.lists)) await describe(list.tasks, depth + 1);
     }
-    const input = task.inputs.length === 0 ? 'nothing' : (kinds.get(task.inputs[0]!) ?? 'rows');
-    const target = formatOf(task, paths, parts);
-    const stores = await storesOf(used[0], plan, parts);
-    const { way, kind, format } = hop(task, { input, from: formats.get(task.inputs[0] ?? -1), target, stores });
-    kinds.set(task.index, kind);
-    formats.set(task.index, format);
-    const { title, mode, connection } = task.definition as { title?: string; mode?: string; connection?: string };
-    steps.push({
-      number: task.index + 1,
-      op: task.op,
-      id: task.id,
-      ...(title === undefined ? {} : { title }),
-      stage: task.stage,
-      from: task.inputs.map((at) => plan.tasks.find(({ index }) => index === at)!.id),
-      paths,
-      ...(connection === undefined ? {} : { connection }),
-      ...(way === undefined ? {} : { way }),
-      ...(isWrite(paths) ? { mode: mode ?? (stores === 'rows' ? 'append' : 'replace') } : {}),
-      ...keptBy(task, plan),
-      expressions: expressionsOf(task),
-      columns: columnsOf(task),
-    });
-  }
+  };
+  await describe(plan.tasks, 0);
   return { name: plan.name, params: plan.params, steps, connections: [...connections.values()] };
 }
 

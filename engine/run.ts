@@ -1,21 +1,23 @@
 // Runs a plan: stage after stage, each in engine/stage.ts, with events on the way and a report at the end.
 import { randomBytes } from 'node:crypto';
-import { type ConnectionDefinition, type FoundConnection, requireConnection } from './connections.ts';
+import { blameFor } from './blame.ts';
 import type { RowStream, Value } from './contracts/data.ts';
 import type { RunEvent, RunReport, TaskFigures, TaskReport } from './contracts/run.ts';
 import type { NewRun, StateStore } from './contracts/state.ts';
-import { createLock } from './delivery/lock.ts';
 import { timer } from './duration.ts';
 import { asFailure, type Failure, failure } from './errors.ts';
 import { createEvents } from './events.ts';
-import { openFound, type Services } from './opening.ts';
+import { openFrame } from './frame.ts';
+import { giveNotice } from './notices.ts';
+import type { Services } from './opening.ts';
 import type { Parts } from './parts.ts';
 import type { Plan, PlannedTask } from './plan.ts';
-import { retryBudget, withRetry } from './retry.ts';
-import { outerScope } from './scope.ts';
-import { runStageRetried } from './stage-retry.ts';
+import { beforeOf, type Resume, restore } from './resume.ts';
+import { retryBudget } from './retry.ts';
+import type { Admission, Applicant } from './schedules/admission.ts';
+import type { Scheduled } from './schedules/places.ts';
+import { newStates, runStages } from './stages.ts';
 import type { Recorder } from './state/recorder.ts';
-import { createTargets } from './targets.ts';
 import { ExitSignal } from './task-context.ts';
 
 export interface RunOptions {
@@ -28,6 +30,12 @@ export interface RunOptions {
   restart?: boolean;
   /** What starts it, for the history; `library` unless told. */
   trigger?: string;
+  /** The time of a schedule that it runs for. It is alone then, unless the settings of the pipe say otherwise. */
+  scheduled?: Scheduled;
+  /** Go on where another run has ended, with what it has done. */
+  resume?: Resume;
+  /** Its id; one by chance unless told. */
+  id?: string;
   /** Where a write to `-` goes, and where a read from `-` comes from. */
   stdout?: (chunk: Uint8Array) => Promise<void>;
   stdin?: () => AsyncIterable<Uint8Array>;
@@ -47,7 +55,13 @@ export interface RunningPlan {
 
 /** One task while it runs. */
 export interface TaskState {
+  planned: PlannedTask;
+  /** The same, with its inputs and consumers as they are once the blocks of its stage have decided. */
   task: PlannedTask;
+  /** Of a block: the list that runs. */
+  list?: string;
+  /** Connections of tasks with the same name are the same. */
+  opens: string;
   figures: TaskFigures;
   status: TaskReport['status'] | 'waiting' | 'running';
   startedMs: number;
@@ -62,8 +76,19 @@ const RETRIES = 100;
 export interface RunState {
   /** Where positions are kept, if anywhere. Opened when it is first asked for. */
   open(): Promise<StateStore | undefined>;
+  /** Another pipe that this one runs, by a path relative to `folder`. `offered`: it takes those of the params that it declares. */
+  load?(path: string, o: LoadOptions): Promise<{ plan: Plan; services: Services }>;
   /** Keeps the run in the history. */
   record?(run: Pick<NewRun, 'id' | 'pipe' | 'started'>): Recorder;
+  /** Waits until the settings of the pipe let the run begin. */
+  admit?(run: Omit<Applicant, 'pipe' | 'limits'>): Promise<Admission>;
+}
+
+export interface LoadOptions {
+  folder: string;
+  params: Record<string, Value>;
+  /** It takes those of the params that it declares. */
+  offered?: boolean;
 }
 
 const noState: RunState = { open: async () => undefined };
@@ -77,74 +102,20 @@ export function startRun(
   state: RunState = noState,
 ): RunningPlan {
   const { redactor } = services;
-  const id = `run-${randomBytes(6).toString('hex')}`;
+  const id = options.id ?? newRunId();
   const events = createEvents(id, (event) => redactor.redactValue(event));
-  const states = plan.tasks.map(
-    (task): TaskState => ({ task, figures: noFigures(), status: 'waiting', startedMs: 0, result: null }),
-  );
+  const states = newStates(plan, '');
   const late = new AbortController();
   const signal = options.signal === undefined ? late.signal : AbortSignal.any([options.signal, late.signal]);
   const budget = retryBudget(plan.settings.retry_budget ?? RETRIES);
 
-  /** Connections that `connect` tasks have made, by alias and EID. */
-  const made = new Map<string, FoundConnection>();
-  const used = new Map<FoundConnection['definition'], FoundConnection>();
-
-  const targets = createTargets({
-    folder: plan.folder,
-    dryRun: options.dryRun === true,
-    find: (name) => made.get(name) ?? requireConnection(plan.connections, name),
-    async open(found, state, log) {
-      used.set(found.definition, found);
-      return openFound(found, {
-        parts,
-        services,
-        params: plan.params,
-        folder: plan.folder,
-        signal,
-        log,
-        retry: (work, o) =>
-          withRetry(work, {
-            signal: o.signal,
-            budget,
-            onRetry: ({ attempt, waitMs, error }) => {
-              state.figures.retries++;
-              events.emit({
-                type: 'task.retry',
-                ...who(state),
-                attempt,
-                waitMs,
-                code: error.code,
-                message: error.message,
-              });
-            },
-          }),
-      });
-    },
-  });
-
-  const connect = async (alias: string, config: { connector: string }, save: boolean): Promise<void> => {
-    const definition = config as ConnectionDefinition;
-    const own = plan.connections.connectors.get(definition.connector);
-    const found = { name: alias, alias, definition, home: 'pipe', shadows: [], folder: plan.folder, own };
-    made.set(alias, found);
-    if (definition.eid !== undefined) made.set(definition.eid, found);
-    if (!save) return;
-    if (options.dryRun === true)
-      events.emit({ type: 'log', level: 'info', message: `dry run: would save the connection ${alias}` });
-    else await services.save(found, { params: plan.params, signal });
-  };
-
   const execute = async () => {
-    const started = new Date();
-    const scope = outerScope({ params: plan.params, run: { id, pipe: plan.name, started: plan.started } });
-    const lock = createLock(`deliver ${plan.name}`, id, plan.name, state);
-    const tasks = plan.tasks.map(({ index, op, id, title }) => ({
-      index,
-      op,
-      id,
-      ...(title === undefined ? {} : { title }),
-    }));
+    // What expressions see as `run.started`, so that a run that goes on with this one sees the same.
+    const waited = state.admit !== undefined || options.resume !== undefined;
+    const started = waited ? new Date() : new Date(plan.started);
+    const run = { id, parts, options, signal, events, budget, state, trigger: triggerOf(options, started) };
+    const frame = openFrame(plan, services, run);
+    const tasks = states.map((state) => ({ ...who(state), ...titleOf(state) }));
     const recorder = state.record?.({ id, pipe: plan.name, started: started.toISOString() });
     if (recorder !== undefined) events.on(recorder.see);
     events.emit({ type: 'run.started', pipe: plan.name, tasks });
@@ -162,21 +133,8 @@ export function startRun(
       late.abort(failure('TIMED_OUT', { what: `the run of ${plan.name}`, seconds }, { retry: false })),
     );
     try {
-      for (let stage = 0; stage < plan.stages; stage++) {
-        const own = states.filter(({ task }) => task.stage === stage);
-        const shared = {
-          plan,
-          parts,
-          options: { ...options, signal },
-          events,
-          scope,
-          targets,
-          connect,
-          state: state.open,
-          lock: lock.take,
-        };
-        await runStageRetried(own, shared, budget);
-      }
+      if (options.resume !== undefined) restore(options.resume, states, frame.shared.scope, events);
+      await runStages(plan, states, frame.shared, options.resume?.stage);
     } catch (thrown) {
       if (!(thrown instanceof ExitSignal))
         error = options.signal?.aborted ? failure('INTERRUPTED', {}, { cause: thrown }) : asFailure(thrown);
@@ -184,10 +142,9 @@ export function startRun(
     } finally {
       clearInterval(ticker);
       stopLate();
-      await targets.close();
-      await lock.release();
-      await services.used([...used.values()]);
+      await frame.close();
     }
+    if (error !== undefined) await giveNotice(error, plan, services, run);
     const report = redactor.redactValue(reportOf(started, error));
     const unrecorded = await recorder?.end(report);
     if (unrecorded !== undefined) {
@@ -200,7 +157,7 @@ export function startRun(
 
   const reportOf = (started: Date, error: Failure | undefined): RunReport => {
     const ended = new Date();
-    const failed = states.find(({ status }) => status === 'failed')?.task;
+    const blamed = error && blameFor(error);
     return {
       run: id,
       pipe: plan.name,
@@ -210,31 +167,78 @@ export function startRun(
       seconds: (ended.getTime() - started.getTime()) / 1000,
       tasks: states.map((state) => ({
         ...who(state),
-        ...(state.task.title === undefined ? {} : { title: state.task.title }),
+        ...titleOf(state),
         status: state.status === 'waiting' || state.status === 'running' ? 'skipped' : state.status,
         ...state.figures,
+        ...(state.result === null ? {} : { result: state.result }),
+        ...beforeOf(options.resume, state),
       })),
       ...(error === undefined
         ? {}
         : {
-            error: { ...error.toJSON(), ...(failed === undefined ? {} : { task: failed.index, place: failed.place }) },
+            error: { ...error.toJSON(), ...blamed },
           }),
     };
   };
 
+  /** Ends a run before it has begun: it was left out, or stopped while it waited. */
+  const notBegun = (error: Failure | undefined) => {
+    const found = reportOf(new Date(), error);
+    const report = redactor.redactValue(error === undefined ? { ...found, status: 'skipped' as const } : found);
+    events.emit({ type: 'run.ended', report });
+    return { report, error };
+  };
+
+  const begin = async () => {
+    const say = (level: 'info' | 'warn', message: string) => events.emit({ type: 'log', level, message });
+    let place: Admission | undefined;
+    try {
+      place = await state.admit?.({
+        run: id,
+        signal,
+        say: (message) => say('info', message),
+        stop(newer) {
+          say('warn', `run ${newer} has asked this one to stop`);
+          late.abort(failure('INTERRUPTED'));
+        },
+      });
+    } catch (thrown) {
+      return notBegun(options.signal?.aborted ? failure('INTERRUPTED', {}, { cause: thrown }) : asFailure(thrown));
+    }
+    if (place?.skipped !== undefined) {
+      say('warn', `${plan.name} is skipped: ${place.skipped}`);
+      return notBegun(undefined);
+    }
+    try {
+      return await execute();
+    } finally {
+      await place?.leave();
+    }
+  };
+
   // In a later turn, so that the caller can listen before the first event.
-  const result = Promise.resolve().then(execute);
+  const result = Promise.resolve().then(begin);
   return { id, events: () => events.iterate(), on: (listener) => events.on(listener), result };
+}
+
+export function newRunId(): string {
+  return `run-${randomBytes(6).toString('hex')}`;
 }
 
 export function figuresNow(state: TaskState): TaskFigures {
   return { ...state.figures, seconds: (Date.now() - state.startedMs) / 1000 };
 }
 
-function who({ task }: TaskState): { index: number; op: string; id: string } {
-  return { index: task.index, op: task.op, id: task.id };
+/** `trigger` in expressions; a run that no schedule starts is for the time at which it starts. */
+function triggerOf({ trigger = 'library', scheduled }: RunOptions, started: Date): Value {
+  const time = started.toISOString();
+  return { by: trigger, time, scheduled: scheduled?.time ?? time };
 }
 
-function noFigures(): TaskFigures {
-  return { rows: 0, bytes: 0, files: 0, rejected: 0, retries: 0, seconds: 0 };
+export function who({ planned: { index, op, id, number } }: TaskState) {
+  return { index, op, id, ...(number === String(index + 1) ? {} : { number }) };
+}
+
+function titleOf({ planned: { title } }: TaskState): { title?: string } {
+  return title === undefined ? {} : { title };
 }

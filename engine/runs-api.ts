@@ -1,7 +1,11 @@
 // What `engine.runs` offers: the history of runs around the engine's folder.
 import type { RunEvent } from './contracts/run.ts';
 import type { RunFilter, RunRecord, RunSummary, StateStore } from './contracts/state.ts';
+import type { Definitions } from './definitions.ts';
+import type { Launch, Prepared, Run } from './engine.ts';
 import { failure } from './errors.ts';
+import type { RunOptions } from './run.ts';
+import { prepareReplay, prepareRetry, type ReplayOptions, type RetryOptions } from './runs-again.ts';
 import { didYouMean } from './suggest.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -11,11 +15,23 @@ export interface Runs {
   /** By its id, or the newest one for `last`. RUN_UNKNOWN where there is none. */
   get(id: string): Promise<RunRecord>;
   events(id: string): Promise<RunEvent[]>;
+  /** Goes on with a run that did not end well, from the first stage that is not done. */
+  retry(id: string, o?: RetryOptions & RunOptions): Run;
+  /** Does a run anew, with its own definition and params. */
+  replay(id: string, o?: ReplayOptions & RunOptions): Run;
   /** Removes runs that have ended: all but the newest so many of each pipe, and those older. Gives how many. */
   prune(keep?: { runs?: number; forMs?: number; pipe?: string }): Promise<number>;
 }
 
-export function createRuns({ around, folder, states }: Surroundings): Runs {
+export interface Launching {
+  definitions: Definitions;
+  launch: Launch;
+  /** What is told of a failure, without secrets. */
+  cleaned<T>(work: Promise<T>): Promise<T>;
+}
+
+export function createRuns(surroundings: Surroundings, { definitions, launch, cleaned }: Launching): Runs {
+  const { around, folder, states, redactor } = surroundings;
   const open = async (): Promise<StateStore> => {
     const state = await states.of(await around(folder)).open();
     if (state !== undefined) return state;
@@ -37,7 +53,20 @@ export function createRuns({ around, folder, states }: Surroundings): Runs {
     );
     throw failure('RUN_UNKNOWN', { id, hint: near || '; `pipe runs list` names them' });
   };
+  const again = <O>(
+    id: string,
+    prepare: (record: RunRecord, o: O, around: Parameters<typeof prepareRetry>[2]) => Promise<Prepared>,
+    o: O & RunOptions,
+  ): Run => {
+    const prepared = async () => {
+      const state = await open();
+      return prepare(await get(state, id), o, { definitions, redactor, state });
+    };
+    return launch(cleaned(prepared()), o);
+  };
   return {
+    retry: (id, o = {}) => again<RetryOptions>(id, prepareRetry, o),
+    replay: (id, o = {}) => again<ReplayOptions>(id, prepareReplay, o),
     list: async (filter) => (await open()).runs(filter),
     get: async (id) => get(await open(), id),
     async events(id) {

@@ -8,6 +8,7 @@ import {
   type CompileOptions,
   compile,
   compileValue,
+  type Evaluate,
   type ExpressionScope,
   parseExpression,
   parseTemplate,
@@ -18,8 +19,16 @@ import type { PlannedTask } from './plan.ts';
 export type Scope = ExpressionScope & { tasks: Record<string, Value> };
 
 /** The scope of a run that begins. */
-export function outerScope({ params, run }: { params: Record<string, Value>; run: Record<string, Value> }): Scope {
-  return { params, run, env: environment(), tasks: {}, state: {}, trigger: null };
+export function outerScope({
+  params,
+  run,
+  trigger = null,
+}: {
+  params: Record<string, Value>;
+  run: Record<string, Value>;
+  trigger?: Value;
+}): Scope {
+  return { params, run, env: environment(), tasks: {}, state: {}, trigger };
 }
 
 /** The scope of a connection's fields; `secret` and `file` are for its secret fields only. */
@@ -42,36 +51,64 @@ export function evaluateValue(value: Value, scope: ExpressionScope, where: strin
 
 /** Whether a task's `when` lets it run. */
 export function isTrue(task: PlannedTask, scope: Scope): boolean {
-  const { when } = task.definition;
-  if (when === undefined) return true;
-  const where = `task ${task.index + 1} (${task.op}) when`;
-  const value = compile(parseExpression(when), { where, names: taskScope })(scope);
+  return task.definition.when === undefined || isTrueField(task, 'when', scope);
+}
+
+/** What the expression of a field gives, which must be true or false. */
+export function isTrueField(task: PlannedTask, field: string, scope: Scope): boolean {
+  const value = evaluateField(task, field, scope);
   if (typeof value === 'boolean') return value;
-  throw failure('CONDITION_NOT_BOOLEAN', { where, expression: when, value: JSON.stringify(value) });
+  const expression = String(task.definition[field]);
+  const where = `${task.label} ${field}`;
+  throw failure('CONDITION_NOT_BOOLEAN', { where, expression, value: JSON.stringify(value) });
+}
+
+/** What the expression of a field gives, outside of rows. */
+export function evaluateField(task: PlannedTask, field: string, scope: Scope): Value {
+  const evaluate = compiledOnce(task, field, () =>
+    compile(parseExpression(String(task.definition[field])), { where: `${task.label} ${field}`, names: taskScope }),
+  );
+  return evaluate!(scope);
+}
+
+/** By the definition of a task and by pointer: a task in a foreach is run for each item. */
+const compiled = new WeakMap<object, Map<string, Evaluate | undefined>>();
+
+function compiledOnce(
+  { definition }: PlannedTask,
+  key: string,
+  make: () => Evaluate | undefined,
+): Evaluate | undefined {
+  let known = compiled.get(definition);
+  if (known === undefined) {
+    known = new Map();
+    compiled.set(definition, known);
+  }
+  if (!known.has(key)) known.set(key, make());
+  return known.get(key);
 }
 
 /** The task as it gets it: every `${…}` put in, but for the fields that are about rows, which the task compiles itself. */
 export function evaluateFields(task: PlannedTask, scope: Scope): unknown {
-  return evaluateAt(task.definition as Value, '', {
-    part: ops[task.op]!,
-    scope,
-    where: `task ${task.index + 1} (${task.op})`,
-  });
+  return evaluateAt(task.definition as Value, '', { task, part: ops[task.op]!, scope });
 }
 
 interface Fields {
+  task: PlannedTask;
   part: Part;
   scope: Scope;
-  where: string;
 }
 
 function evaluateAt(value: Value, pointer: string, fields: Fields): Value {
   const info = infoAt(fields.part, pointer);
   if (info !== undefined && isLeftToTask(info)) return value;
   if (typeof value === 'string') {
-    const where = `${fields.where} ${pointer.slice(1).replaceAll('/', '.')}`;
-    const options: CompileOptions = { where, names: info?.scope ?? taskScope };
-    const evaluate = compileValue(value, options);
+    if (!value.includes('${')) return value;
+    const evaluate = compiledOnce(fields.task, pointer, () => {
+      const where = `${fields.task.label} ${pointer.slice(1).replaceAll('/', '.')}`;
+      const options: CompileOptions = { where, names: info?.scope ?? taskScope };
+      return compileValue(value, options);
+    });
     return evaluate === undefined ? value : evaluate(fields.scope);
   }
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value;

@@ -1,20 +1,19 @@
 // A stage that failed: run again where its tasks say so and nothing of it can be seen yet, or left behind.
 
 import type { Retry, Settings } from '../schemas/generated/types.ts';
+import { blame, errorRecord, errorRows } from './blame.ts';
+import { around, type States } from './blocks.ts';
+import type { Stream } from './contracts/data.ts';
 import { durationMs, wait } from './duration.ts';
 import { asFailure, type Failure } from './errors.ts';
-import type { RetryBudget } from './retry.ts';
 import type { TaskState } from './run.ts';
 import { runStage, type StageParts } from './stage.ts';
 import { ExitSignal } from './task-context.ts';
+import { runUnit } from './units.ts';
 
-/** As `runStage`; `budget`: the retries that the run has left. */
-export async function runStageRetried(
-  states: readonly TaskState[],
-  shared: StageParts,
-  budget: RetryBudget,
-): Promise<void> {
-  const { options, events, plan } = shared;
+/** As `runStage`. What a block says of retries and errors holds for the tasks in it that say nothing of their own. */
+export async function runStageRetried(states: readonly TaskState[], all: States, shared: StageParts): Promise<void> {
+  const { options, events, plan, budget } = shared;
   const { signal, stdout } = options;
   for (let attempt = 1; ; attempt++) {
     // What someone has read cannot be taken back.
@@ -24,15 +23,28 @@ export async function runStageRetried(
       await stdout!(chunk);
     };
     const outcome = { visible: false };
+    const seen = () => {
+      if (outcome.visible && shared.outcome !== undefined) shared.outcome.visible = true;
+    };
+    let given = false;
+    const give =
+      shared.give &&
+      ((stream: Stream) => {
+        given = true;
+        return shared.give!(stream);
+      });
     try {
       const own = stdout === undefined ? options : { ...options, stdout: watched };
-      return await runStage(states, { ...shared, options: own, outcome });
+      await runStage(states, all, { ...shared, options: own, outcome, ...(give && { give }) });
+      seen();
+      return;
     } catch (error) {
+      seen();
       if (error instanceof ExitSignal || signal.aborted) throw error;
       const found = asFailure(error);
       const failed = states.find(({ status }) => status === 'failed');
-      const retry = failed && retryOf(failed, plan.settings);
-      const isSafe = !outcome.visible && !shown && options.take === undefined;
+      const retry = failed && retryOf(failed, all, plan.settings);
+      const isSafe = !outcome.visible && !shown && options.take === undefined && !given;
       if (
         retry !== undefined &&
         isSafe &&
@@ -47,16 +59,35 @@ export async function runStageRetried(
         for (const state of states) reset(state, state === failed);
         continue;
       }
-      if (failed?.task.definition.on_error !== 'continue') throw error;
-      const message = `task ${failed.task.index + 1} (${failed.task.op}) failed, and the run goes on without it: ${found.code} ${found.message}`;
-      events.emit({ type: 'log', level: 'warn', message, index: failed.task.index });
+      if (failed !== undefined) blame(found, failed);
+      const caught = failed && [failed, ...around(failed, all)].find(catches);
+      const { on_error: then } = caught?.planned.definition ?? {};
+      if (caught === undefined || then === 'fail') throw found;
+      const message = `${failed!.planned.label} failed, and the run goes on without it: ${found.code} ${found.message}`;
+      events.emit({ type: 'log', level: 'warn', message, index: failed!.planned.index });
+      // What is left of a block is left out with it.
+      for (const state of caught === failed ? [] : around(failed!, all)) {
+        state.status = 'failed';
+        if (state === caught) break;
+      }
+      if (Array.isArray(then)) {
+        const record = errorRecord(found);
+        const unit = { names: { error: record }, input: errorRows(record), signal };
+        await runUnit(caught.planned.lists.on_error!, 'on_error', caught, shared, unit);
+      }
       return;
     }
   }
 }
 
-function retryOf({ task }: TaskState, settings: Settings): Retry | undefined {
-  return task.definition.retry ?? settings.retry;
+/** Whether a task says what follows an error. One that runs units says it of each of these. */
+function catches({ planned: { definition, units } }: TaskState): boolean {
+  return definition.on_error !== undefined && units !== true;
+}
+
+function retryOf(failed: TaskState, all: States, settings: Settings): Retry | undefined {
+  const said = [failed, ...around(failed, all)].find(({ planned }) => planned.definition.retry !== undefined);
+  return said?.planned.definition.retry ?? settings.retry;
 }
 
 function isRetried({ code, fault, retry: mayPass }: Failure, { on }: Retry): boolean {
@@ -89,4 +120,5 @@ function reset(state: TaskState, failed: boolean): void {
   });
   state.status = 'waiting';
   state.result = null;
+  delete state.list;
 }

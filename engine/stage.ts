@@ -1,6 +1,7 @@
 // One stage: its tasks joined by streams, run at the same time, all done or all undone.
 import { setMaxListeners } from 'node:events';
 import { createBarrier } from './barrier.ts';
+import { givenBy, linkStage, type States } from './blocks.ts';
 import { createCodecs } from './codecs.ts';
 import type { RowStream, Stream, Value } from './contracts/data.ts';
 import type { StateStore } from './contracts/state.ts';
@@ -10,15 +11,20 @@ import { prepareDelivery, type StageDelivery } from './delivery/stage.ts';
 import { timer } from './duration.ts';
 import { asFailure, failure } from './errors.ts';
 import type { Events } from './events.ts';
-import type { Parts } from './parts.ts';
+import type { RunParts } from './frame.ts';
+import { outside } from './graph.ts';
+import { keptValues } from './kept-values.ts';
+import { type Parts, taskCode } from './parts.ts';
 import type { Plan, PlannedTask } from './plan.ts';
+import type { RetryBudget } from './retry.ts';
 import { addStep, isFused, limitStep } from './rows.ts';
-import { figuresNow, type RunOptions, type TaskState } from './run.ts';
+import { figuresNow, type RunOptions, type TaskState, who } from './run.ts';
 import { evaluateFields, isTrue, type Scope } from './scope.ts';
 import { noStdin, noStdout, untilAborted } from './stdio.ts';
 import type { Targets } from './targets.ts';
 import { createTaskContext, ExitSignal } from './task-context.ts';
 import { tee } from './tee.ts';
+import { runPipe, runUnit } from './units.ts';
 
 export interface StageParts {
   plan: Plan;
@@ -35,17 +41,36 @@ export interface StageParts {
   lock(): Promise<void>;
   /** Told when something becomes visible that the stage, run once more, would do twice. */
   outcome?: { visible: boolean };
+  /** The retries that the run has left. */
+  budget: RetryBudget;
+  run: RunParts;
+  /** The files of the pipes that are at work, from the one that was started to this one. */
+  files: readonly string[];
+  /** For tasks that get something from outside of their list: a unit of a foreach, what follows an error. */
+  outer?: Stream;
+  /** Takes what the list gives; it is let go where nobody does. */
+  give?(stream: Stream): Promise<void>;
+  /** The last task of the list, whose output that is. */
+  last?: number | undefined;
 }
 
 /** Runs the tasks of one stage to their end. Rejects with the first failure, after everything else has stopped. */
-export async function runStage(states: readonly TaskState[], shared: StageParts): Promise<void> {
+export async function runStage(whole: readonly TaskState[], all: States, shared: StageParts): Promise<void> {
   const { parts, options, events } = shared;
   let { scope } = shared;
   let delivery: StageDelivery | undefined;
+  /** The task that gives what the list does. */
+  let given: number | undefined;
+  /** Those that take part. */
+  let states: readonly TaskState[] = whole;
   const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, options.signal]);
+  const { signal } = stop;
   // Every request and file listens to it; ten is where Node begins to warn of a leak.
   setMaxListeners(0, signal, options.signal);
+  // Not AbortSignal.any: the one of the run would remember each of the stages of a foreach.
+  const stopWithRun = () => stop.abort(options.signal.reason);
+  options.signal.addEventListener('abort', stopWithRun, { once: true });
+  if (options.signal.aborted) stopWithRun();
   const timers = new Set<() => void>();
   const noTimers = () => {
     for (const stopTimer of timers) stopTimer();
@@ -64,7 +89,7 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
   const fail = (error: unknown, state?: TaskState) => {
     if (first === undefined) {
       first = { error };
-      if (state !== undefined && !(error instanceof ExitSignal) && !states.some(({ status }) => status === 'failed'))
+      if (state !== undefined && !(error instanceof ExitSignal) && !whole.some(({ status }) => status === 'failed'))
         state.status = 'failed';
     }
     barrier.fail(error);
@@ -120,17 +145,16 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     if (missing && !task.accepts.includes('nothing')) return skip(state, undefined);
     state.status = 'running';
     state.startedMs = Date.now();
-    const what = `task ${task.index + 1} (${task.op})`;
-    timers.add(timer(task.definition.timeout, (seconds) => fail(failure('TIMED_OUT', { what, seconds }), state)));
-    events.emit({ type: 'task.started', index: task.index, op: task.op, id: task.id });
+    limitTime(state, state);
+    events.emit({ type: 'task.started', ...who(state) });
 
     const from = inputs[0] && producers.get(inputs[0]);
     const context = contextOf(
       state,
       from,
-      new Map(task.inputs.map((at, i) => [states.find((other) => other.task.index === at)!.task.id, inputs[i]!])),
+      new Map(task.inputs.map((at, i) => [all.get(at)?.task.id ?? '', inputs[i]!])),
     );
-    const code = await parts.tasks[task.op]!();
+    const code = await taskCode(parts, task.op);
     const params = evaluateFields(task, scope);
     if ('step' in code) {
       const rows = await rowsOf(inputs[0]!);
@@ -139,7 +163,7 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
       return give(state, addStep(rows, { step, count: meter.rows, blame: meter.blame }));
     }
     const running = (code as Task<unknown>).run(inputs[0], params as never, context);
-    if (task.consumers.length === 0)
+    if (task.consumers.length === 0 && !isGiven(task))
       return work(
         state,
         running.then((stream) => drain(stream, state)),
@@ -159,16 +183,34 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     return addStep(rows, { step: limitStep(options.limit, rows.columns), count: () => {} });
   };
 
+  /** What comes from outside, for those of this stage that take it. */
+  const giveOuter = async (stream: Stream): Promise<void> => {
+    const takers = states.filter(({ task }) => task.inputs.includes(outside));
+    if (takers.length > 0) outputs.set(outside, tee(stream, takers.length, signal));
+    else if (given === outside && shared.give !== undefined) works.push(shared.give(stream));
+  };
+
   const give = async (state: TaskState, stream: Stream): Promise<void> => {
     const takers = states.filter(({ task }) => task.inputs.includes(state.task.index));
-    if (takers.length === 0) return work(state, drain(stream, state));
+    if (takers.length === 0) return work(state, isGiven(state.task) ? shared.give!(stream) : drain(stream, state));
     // Several takers, one of them for rows: decoded once, for all.
-    const shared =
+    const one =
       takers.length > 1 && takers.some(({ task }) => !task.accepts.includes('files')) ? await rowsOf(stream) : stream;
-    const streams = tee(shared, takers.length, signal);
-    const producer = producers.get(shared);
+    const streams = tee(one, takers.length, signal);
+    const producer = producers.get(one);
     if (producer !== undefined) for (const branch of streams) producers.set(branch, producer);
     outputs.set(state.task.index, streams);
+  };
+
+  /** Whether what a task gives is what its list gives. */
+  const isGiven = ({ index }: PlannedTask) => shared.give !== undefined && index === given;
+
+  /** `late` fails when the time of `limited` is over, of which some may have gone by. */
+  const limitTime = ({ planned, startedMs }: TaskState, late: TaskState | undefined) => {
+    const { timeout } = planned.definition;
+    const gone = Date.now() - startedMs;
+    const over = (seconds: number) => fail(failure('TIMED_OUT', { what: planned.label, seconds }), late);
+    timers.add(timer(timeout, over, gone));
   };
 
   const skip = async (state: TaskState, input: Stream | undefined): Promise<void> => {
@@ -189,6 +231,7 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
   const contextOf = (state: TaskState, from?: TaskState, inputs: ReadonlyMap<string, Stream> = new Map()) =>
     createTaskContext({
       task: state.task,
+      given: isGiven(state.task),
       signal,
       events,
       scope,
@@ -200,6 +243,10 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
       inputs,
       open: (path, connection, log) => shared.targets.resolve(path, connection, state, log),
       connect: shared.connect,
+      modules: { folder: shared.plan.folder, home: shared.plan.modules },
+      runList: (list, unit) => runUnit(state.planned.lists[list]!, list, state, { ...shared, scope }, unit),
+      runPipe: (path, params, unit) => runPipe(path, params, state, { ...shared, scope }, unit),
+      kept: () => keptValues(shared),
       background: (promise) => work(state, promise),
       setResult: (value) => {
         state.result = value;
@@ -209,12 +256,12 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     });
 
   const prepare = async (): Promise<StageDelivery | undefined> => {
-    const codes = await Promise.all(states.map(({ task }) => parts.tasks[task.op]!()));
+    const codes = await Promise.all(states.map(({ task }) => taskCode(parts, task.op)));
     const tasks = new Map(states.map(({ task }) => [task.index, task]));
     const stateOf = (index: number) => states.find(({ task }) => task.index === index)!;
     return prepareDelivery({
       plan: shared.plan,
-      run: (shared.scope.run as { id: string }).id,
+      run: shared.run.id,
       scope,
       tasks,
       said: (at) => saidOf(states, codes, at),
@@ -231,6 +278,11 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
   };
 
   try {
+    states = await linkStage(whole, { all, parts, scope, events });
+    if (shared.last !== undefined) given = givenBy(shared.last, all);
+    for (const block of all.values())
+      if (block.planned.block !== undefined && block.status === 'running') limitTime(block, undefined);
+    if (shared.outer !== undefined) await giveOuter(shared.outer);
     delivery = await prepare();
     scope = delivery?.scope ?? scope;
     // Each task starts as soon as those before it have: two takers of one output must be able to pull in turn.
@@ -243,7 +295,8 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
         starting.catch((error) => fail(error, state)),
       );
     }
-    await Promise.all(started.values());
+    // Nothing is made visible before all have begun.
+    await barrier.work(outside, Promise.all(started.values()));
     await Promise.all(works);
     signal.throwIfAborted();
     if (first === undefined) await delivery?.finish();
@@ -251,6 +304,7 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     fail(error);
   } finally {
     signal.removeEventListener('abort', abort);
+    options.signal.removeEventListener('abort', stopWithRun);
     noTimers();
   }
   await Promise.all(works);
@@ -262,11 +316,10 @@ export async function runStage(states: readonly TaskState[], shared: StageParts)
     scope.tasks[state.task.id] = { ...state.figures, result: state.result, ...(error && { error }) };
     events.emit({
       type: 'task.ended',
-      index: state.task.index,
-      op: state.task.op,
-      id: state.task.id,
+      ...who(state),
       status: state.status,
       figures: state.figures,
+      ...(state.result === null ? {} : { result: state.result }),
     });
   }
   if (first !== undefined) throw first.error instanceof ExitSignal ? first.error : asFailure(first.error);

@@ -2,10 +2,11 @@
 import { resolve } from 'node:path';
 import type { FoundConnection } from './connections.ts';
 import type { AnyConnection, AnyConnector, WriteReport } from './contracts/connector.ts';
-import type { Stream } from './contracts/data.ts';
+import type { Batch, Stream } from './contracts/data.ts';
 import type { Log, Target } from './contracts/task.ts';
 import { failure } from './errors.ts';
 import { showPath, splitPath } from './paths.ts';
+import type { PlannedTask } from './plan.ts';
 import type { TaskState } from './run.ts';
 
 export interface TargetParts {
@@ -14,6 +15,22 @@ export interface TargetParts {
   find(name: string): FoundConnection;
   open(found: FoundConnection, state: TaskState, log: Log): Promise<Opened>;
   dryRun: boolean;
+  /** In a test, asked for every path before anything is opened. */
+  standIns?: StandIns | undefined;
+}
+
+/** What a test has in place of the systems that paths lead to. */
+export interface StandIns {
+  /** What stands in for the place; or, where the connector itself may be opened, the connection as the test has it. */
+  at(place: Place): Promise<{ target: Target } | { found: FoundConnection }>;
+}
+
+export interface Place {
+  task: PlannedTask;
+  found: FoundConnection;
+  /** Inside the connection. */
+  path: string;
+  shown: string;
 }
 
 interface Opened {
@@ -46,7 +63,7 @@ export function createTargets(parts: TargetParts): Targets {
   const opened = new Map<string, Promise<Opened>>();
 
   const open = (found: FoundConnection, state: TaskState, log: Log): Promise<Opened> => {
-    const key = `${state.task.index} ${found.definition.connector} ${found.name}`;
+    const key = `${state.opens} ${found.definition.connector} ${found.name}`;
     let opening = opened.get(key);
     if (opening === undefined) {
       opening = parts.open(found, state, log).then(({ connector, connection }) => ({
@@ -59,8 +76,10 @@ export function createTargets(parts: TargetParts): Targets {
   };
   return {
     async resolve(text, name, state, log) {
-      const target = async (found: FoundConnection, path: string, shown: string): Promise<Target> => {
-        const { connection, connector } = await open(found, state, log);
+      const target = async (meant: FoundConnection, path: string, shown: string): Promise<Target> => {
+        const stand = await parts.standIns?.at({ task: state.task, found: meant, path, shown });
+        if (stand !== undefined && 'target' in stand) return stand.target;
+        const { connection, connector } = await open(stand?.found ?? meant, state, log);
         return { connection, connector: connector.name, stores: connector.stores, path, shown };
       };
       if (name !== undefined) {
@@ -93,9 +112,18 @@ export function createTargets(parts: TargetParts): Targets {
 /** A connection for a dry run: reads go through, everything else is only told. */
 function withoutEffects(connection: AnyConnection, name: string, log: Log): AnyConnection {
   const told = (what: string) => async (path: string) => log.info(`dry run: would ${what} ${path}`);
-  const { request } = connection;
+  const { request, query } = connection;
   return {
     ...connection,
+    ...(query === undefined
+      ? {}
+      : {
+          query: async (statement, parameters, o) => {
+            if (o.readOnly === true) return query.call(connection, statement, parameters, o);
+            for (const each of [...(o.before ?? []), statement]) log.info(`dry run: would run in ${name}: ${each}`);
+            return { kind: 'rows', batches: noBatches() };
+          },
+        }),
     ...(connection.write === undefined ? {} : { write: (path: string, stream: Stream) => drain(path, stream, log) }),
     ...(connection.remove === undefined ? {} : { remove: told('delete') }),
     ...(connection.makeFolder === undefined ? {} : { makeFolder: told('make the folder') }),
@@ -119,6 +147,8 @@ function withoutEffects(connection: AnyConnection, name: string, log: Log): AnyC
         }),
   };
 }
+
+async function* noBatches(): AsyncGenerator<Batch> {}
 
 async function drain(path: string, stream: Stream, log: Log): Promise<WriteReport> {
   let rows = 0;

@@ -26,6 +26,7 @@ const doneTo: Readonly<Record<Capability, string>> = {
   send: 'send messages',
   describe: 'be described',
   remove: 'have things deleted',
+  removeFiles: 'have many files deleted at once',
   makeFolder: 'have folders made',
   copy: 'copy by itself',
   checkpoint: 'keep checkpoints',

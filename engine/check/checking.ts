@@ -17,6 +17,8 @@ export interface Checking {
   reporter: Reporter;
   definition: Readonly<Record<string, unknown>>;
   tasks: TaskList | undefined;
+  /** That one, and the tasks of `settings.on_error`. */
+  lists: readonly TaskList[];
   byId: ReadonlyMap<string, readonly TaskPlace[]>;
   params: Readonly<Record<string, Record<string, unknown>>>;
   connections: ConnectionLookup;
@@ -37,7 +39,7 @@ export function isPending(checking: Checking, place: TaskPlace): boolean {
 
 /** The name a task goes by in `from` and `tasks.<id>` when it has no id of its own. */
 export function idOf(place: TaskPlace): string {
-  return place.id ?? `${place.op}_${place.index + 1}`;
+  return place.id ?? `${place.op}_${place.number.replaceAll(/\W/g, '_')}`;
 }
 
 /** The tasks that have run when a task begins: those before it in its list, and before those around it. */
@@ -51,6 +53,11 @@ export function standIn(list: TaskList, place: TaskPlace): TaskPlace | undefined
   let at: TaskPlace | undefined = place;
   while (at !== undefined && at.list !== list) at = at.list.parent;
   return at;
+}
+
+/** Every task of a definition, those of `settings.on_error` too. */
+export function* allTasks({ lists }: Pick<Checking, 'lists'>): Generator<TaskPlace> {
+  for (const list of lists) yield* everyTask(list);
 }
 
 /** The tasks by `idOf`; several where an id is given twice. */

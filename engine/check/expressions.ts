@@ -14,9 +14,9 @@ import { pointerParts, pointerTo, valueAt } from '../pointer.ts';
 import type { Reporter } from '../report.ts';
 import { didYouMeanOrKnown } from '../suggest.ts';
 import { type Place, placeOf } from '../validate/fields.ts';
-import { everyTask, isMap, type TaskPlace } from '../validate/tasks.ts';
+import { isMap, type TaskPlace } from '../validate/tasks.ts';
 import { nameInDocument, sayPath } from '../validate/wording.ts';
-import type { Checking } from './checking.ts';
+import { allTasks, type Checking } from './checking.ts';
 import { taskProblem } from './references.ts';
 
 /** Text that holds expressions, or is one. */
@@ -35,7 +35,7 @@ type DefaultNames = (info: FieldInfo) => readonly string[] | undefined;
 
 export async function checkExpressions(checking: Checking): Promise<void> {
   const found: Found[] = [];
-  const { definition, tasks } = checking;
+  const { definition } = checking;
   const own = checking.connections.connectors;
   const add = (value: unknown, place: Place, pointer: string, label: string, names: DefaultNames, task?: TaskPlace) =>
     collect({ value, parts: [], root: value, place, pointer, label, names, task, own }, found);
@@ -44,7 +44,7 @@ export async function checkExpressions(checking: Checking): Promise<void> {
   const { tasks: _, connections, tests: __, ...document } = definition;
   add(document, placeOf(documents.pipe), '', 'the pipe', () => undefined);
   if (isMap(connections)) collectConnections(connections, own, found);
-  for (const task of everyTask(tasks)) {
+  for (const task of allTasks(checking)) {
     if (task.part !== undefined) add(task.task, placeOf(task.part), task.pointer, task.label, () => taskScope, task);
   }
   if (found.length === 0) return;
@@ -222,17 +222,23 @@ function checkParsed(checking: Checked, language: Language, found: Found, parsed
     }
   }
   for (const { name, start, end } of parsed.names) {
-    if (name === 'item' && names.includes(name) && !hasItems(found.place)) {
-      report(
-        checking,
-        found,
-        'NAME_OUT_OF_SCOPE',
-        `${label}: "item" is known only to tasks inside of a foreach`,
-        start,
-        end,
-      );
-    }
+    if (!names.includes(name) || isKnownHere(name, found.place)) continue;
+    const where = name === 'error' ? 'that follow an error' : 'inside of a foreach';
+    const message = `${label}: "${name}" is known only to tasks ${where}`;
+    report(checking, found, 'NAME_OUT_OF_SCOPE', message, start, end);
   }
+}
+
+/** `item` and `index` are those of a foreach, `error` is that of an `on_error`. */
+function isKnownHere(name: string, place: TaskPlace | undefined): boolean {
+  if (name === 'item' || name === 'index') return hasItems(place);
+  return name !== 'error' || followsError(place);
+}
+
+function followsError(place: TaskPlace | undefined): boolean {
+  if (place === undefined) return false;
+  const { name, pointer, parent } = place.list;
+  return name === 'on_error' || pointer === '/settings/on_error' || followsError(parent);
 }
 
 /** Whether a task around this one goes over items. */

@@ -53,12 +53,14 @@ export async function checkLocal(
   return undefined;
 }
 
-/** A pipe that another one runs; `local` is its path. */
-export async function checkPipeFile(checking: Checking, path: PathText, local: string): Promise<void> {
+/** A pipe that another one runs; `local` is its path. Gives the file where there is one. */
+export async function checkPipeFile(checking: Checking, path: PathText, local: string): Promise<string | undefined> {
   const file = resolve(checking.folder, local);
-  if ((await kindOf(file)) !== 'nothing') return;
+  const kind = await kindOf(file);
+  if (kind !== 'nothing') return kind === 'file' ? file : undefined;
   const message = `${path.label}: the pipe ${local} does not exist${await nearPaths(checking.folder, file)}`;
   checking.reporter.report({ code: 'PATH_NOT_FOUND', message, pointer: path.pointer });
+  return undefined;
 }
 
 /** A task that has a target of its own, such as copy, takes whole folders. */
@@ -96,7 +98,8 @@ async function kindOf(file: string): Promise<'file' | 'folder' | 'nothing' | 'un
   }
 }
 
-async function nearPaths(folder: string, file: string): Promise<string> {
+/** `; did you mean …`, or which folder is missing. */
+export async function nearPaths(folder: string, file: string): Promise<string> {
   const parent = dirname(file);
   const shown = (name: string) => {
     const way = relative(folder, join(parent, name));

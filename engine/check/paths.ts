@@ -6,9 +6,10 @@ import { hasPattern, type Path, splitPath } from '../paths.ts';
 import { everyTask, isMap, type TaskPlace } from '../validate/tasks.ts';
 import { shortText } from '../validate/wording.ts';
 import { connected, onConnector } from './capabilities.ts';
-import type { Checking } from './checking.ts';
+import { allTasks, type Checking } from './checking.ts';
 import type { PathFacts } from './formats.ts';
 import { checkLocal, checkPipeFile, type IsMade, isMadeBefore } from './local-files.ts';
+import { checkOtherPipe } from './other-pipes.ts';
 import { factsOf, type PathText, pathsOf, readPath } from './path-texts.ts';
 import { checkConnectionName } from './references.ts';
 
@@ -16,7 +17,7 @@ import { checkConnectionName } from './references.ts';
 export async function checkPaths(checking: Checking): Promise<Map<TaskPlace, PathFacts>> {
   const facts = new Map<TaskPlace, PathFacts>();
   const written = new Map<TaskPlace, string[]>();
-  for (const place of everyTask(checking.tasks)) {
+  for (const place of allTasks(checking)) {
     if (place.part === undefined) continue;
     const paths = pathsOf(place);
     written.set(
@@ -72,7 +73,7 @@ async function checkPath(
   }
   if (path.head === '') return undefined;
   if (path.use === 'pipe') {
-    await checkPipe(checking, path);
+    await checkPipe(checking, path, place);
     return undefined;
   }
   const split = tryPath(checking, path);
@@ -109,9 +110,11 @@ async function checkPath(
   }
 }
 
-async function checkPipe(checking: Checking, path: PathText): Promise<void> {
+async function checkPipe(checking: Checking, path: PathText, place?: TaskPlace): Promise<void> {
   const split = path.fixed ? tryPath(checking, path) : undefined;
-  if (split?.kind === 'local') await checkPipeFile(checking, path, split.path);
+  if (split?.kind !== 'local') return;
+  const file = await checkPipeFile(checking, path, split.path);
+  if (file !== undefined) await checkOtherPipe(checking, path, file, place);
 }
 
 async function inConnection(

@@ -4,13 +4,13 @@ import { type Param, paramProblem, wholePattern } from '../params.ts';
 import { pointerTo } from '../pointer.ts';
 import type { Reporter } from '../report.ts';
 import { didYouMean, didYouMeanOrKnown } from '../suggest.ts';
-import { everyTask, isMap, markedValues, type TaskPlace } from '../validate/tasks.ts';
+import { isMap, markedValues, type TaskPlace } from '../validate/tasks.ts';
 import { shortText } from '../validate/wording.ts';
-import { type Checking, idOf, isPending, standIn, tasksBefore } from './checking.ts';
+import { allTasks, type Checking, idOf, isPending, standIn, tasksBefore } from './checking.ts';
 
 export function checkReferences(checking: Checking): void {
   checkIds(checking);
-  for (const place of everyTask(checking.tasks)) {
+  for (const place of allTasks(checking)) {
     checkPending(checking, place);
     checkTaskReferences(checking, place);
     checkConnectionField(checking, place);
@@ -19,9 +19,9 @@ export function checkReferences(checking: Checking): void {
   checkParams(checking);
 }
 
-function checkIds({ reporter, tasks }: Checking): void {
+function checkIds({ reporter, lists }: Checking): void {
   const seen = new Map<string, TaskPlace>();
-  for (const place of everyTask(tasks)) {
+  for (const place of allTasks({ lists })) {
     if (place.id === undefined) continue;
     const before = seen.get(place.id);
     if (before === undefined) seen.set(place.id, place);
@@ -33,10 +33,6 @@ function checkIds({ reporter, tasks }: Checking): void {
 }
 
 function checkPending(checking: Checking, place: TaskPlace): void {
-  if (place.part !== undefined && Array.isArray(place.task.on_error)) {
-    const message = `${place.label}: on_error with tasks is part of the language, but this version does not act on it yet`;
-    checking.reporter.report({ code: 'OPERATION_PENDING', message, pointer: `${place.pointer}/on_error`, part: 'key' });
-  }
   if (!isPending(checking, place)) return;
   const message = `${place.label}: ${place.op} is part of the language, but this version cannot run it yet`;
   checking.reporter.report({ code: 'OPERATION_PENDING', message, pointer: `${place.pointer}/op` });
@@ -98,13 +94,24 @@ export function taskProblem(
   if (later !== undefined) return { code: 'LATER_TASK', message: `and ${later.label} comes only after it` };
   const [hidden] = named;
   if (hidden !== undefined) {
-    const where = standIn(hidden.list, place) === undefined ? 'is inside another task' : 'is outside of this list';
-    return { code: 'UNKNOWN_TASK', message: `and ${hidden.label} ${where}, where it cannot be taken from` };
+    const isInside = standIn(hidden.list, place) === undefined;
+    const where = isInside ? 'is inside another task' : 'is outside of this list';
+    const hint = isInside ? insideHint(hidden, place) : '';
+    return { code: 'UNKNOWN_TASK', message: `and ${hidden.label} ${where}, where it cannot be taken from${hint}` };
   }
   const before = tasksBefore(place);
   const given = before.flatMap(({ id }) => (id === undefined ? [] : [id]));
   const hint = didYouMean(name, before.map(idOf)) || didYouMeanOrKnown(name, given, 'the ids before it are');
   return { code: 'UNKNOWN_TASK', message: `and no task before it has that id${hint}` };
+}
+
+/** What gives on what a hidden task does: the block around it, where that is in sight. */
+function insideHint(hidden: TaskPlace, place: TaskPlace): string {
+  let at: TaskPlace | undefined = hidden.list.parent;
+  while (at !== undefined && standIn(at.list, place) === undefined) at = at.list.parent;
+  if (at === undefined || hidden.list.name === 'on_error') return '';
+  const { label, id } = at;
+  return `; name ${label}${id === undefined ? ', with an id of its own,' : ` by its id "${id}"`} for what its last task gives`;
 }
 
 interface TaskProblem {

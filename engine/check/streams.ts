@@ -1,86 +1,88 @@
 // Which task gets what: input that is missing, of the wrong kind, or without a format to decode it.
-import { buildGraph, type GraphNode, type GraphProblem, type GraphTask, type OpShape } from '../graph.ts';
+import { buildGraph, type Graph, type GraphProblem, type OpShape, outside } from '../graph.ts';
 import type { Mistake } from '../report.ts';
-import { everyList, type TaskList, type TaskPlace } from '../validate/tasks.ts';
-import { type Checking, idOf, isPending } from './checking.ts';
+import { graphTasks, ownLists, type PlacedTask } from '../task-graph.ts';
+import type { TaskList, TaskPlace } from '../validate/tasks.ts';
+import { type Checking, isPending } from './checking.ts';
 import { checkDelivery } from './delivery.ts';
 import { decodeProblem, encodeProblem, type PathFacts } from './formats.ts';
 
-/** Takes and gives anything: stands for an op that is not known, and for what a nested list gets. */
+/** Takes and gives anything: stands for an op that is not known. */
 const anything: OpShape = { accepts: ['rows', 'files', 'nothing'], yields: 'either' };
 
 type Kind = 'rows' | 'files' | 'unknown' | 'nothing';
 
 export async function checkStreams(checking: Checking, facts: ReadonlyMap<TaskPlace, PathFacts>): Promise<void> {
-  for (const list of everyList(checking.tasks)) await checkList(checking, list, facts);
+  const shapeOf = (place: TaskPlace): OpShape =>
+    place.part === undefined || isPending(checking, place) ? anything : checking.shapes[place.op!]!;
+  for (const list of checking.lists) {
+    for (const own of ownLists(list, shapeOf)) await checkList(checking, own, shapeOf, facts);
+  }
 }
 
-async function checkList(checking: Checking, list: TaskList, facts: ReadonlyMap<TaskPlace, PathFacts>): Promise<void> {
-  // A nested list gets what its task gets; a task that stands for it comes first.
-  const shift = list.parent === undefined ? 0 : 1;
-  const places = list.tasks;
-  const shapeAt = (place: TaskPlace | undefined): OpShape =>
-    place === undefined || place.part === undefined || isPending(checking, place)
-      ? anything
-      : checking.shapes[place.op!]!;
-  const graphTasks: GraphTask[] = places.map((place) => ({
-    op: String(place.index),
-    id: idOf(place),
-    disabled: place.task.disabled === true,
-    ...inputOf(place),
-    ...inputWith(place, shapeAt(place)),
-  }));
-  if (shift === 1) graphTasks.unshift({ op: 'outer' });
-  const { nodes, problems } = buildGraph(graphTasks, (op) => shapeAt(places[Number(op)]));
-
-  const labelOf = (index: number) => places[index - shift]?.label ?? 'the task around it';
+async function checkList(
+  checking: Checking,
+  list: TaskList,
+  shapeOf: (place: TaskPlace) => OpShape,
+  facts: ReadonlyMap<TaskPlace, PathFacts>,
+): Promise<void> {
+  const graph = buildGraph(graphTasks(list, shapeOf), (_, task) => shapeOf((task as PlacedTask).place), {
+    outer: getsInput(list),
+  });
+  const { nodes, problems } = graph;
+  const placeOf = (index: number): TaskPlace | undefined => (graph.tasks[index] as PlacedTask | undefined)?.place;
+  const labelOf = (index: number) => placeOf(index)?.label ?? 'the task around it';
   // A `from` that leads nowhere makes others look wrong.
   const lost = problems.some(({ kind }) => kind === 'unknown-from' || kind === 'later-from');
-  for (const problem of withoutConsequences(problems, nodes, lost)) {
-    const place = places[problem.index - shift];
+  for (const problem of withoutConsequences(problems, graph, lost)) {
+    const place = placeOf(problem.index);
+    if (problem.kind === 'unused' && isGiven(problem.index, graph, list)) continue;
     const mistake = place === undefined ? undefined : mistakeOf(problem, place, labelOf);
     if (mistake !== undefined) checking.reporter.report(mistake);
   }
-  checkDelivery(checking, {
-    nodes: new Map(nodes.map((node) => [node.index, node])),
-    placeOf: ({ index }) => places[index - shift],
-    shapeOf: shapeAt,
-    facts,
-  });
-  const kinds = new Map<number, Kind>();
-  const origins = new Map<number, ReadonlySet<TaskPlace>>();
+  checkDelivery(checking, { graph, placeOf, shapeOf, facts, isUnit: list.parent !== undefined });
+  const kinds = new Map<number, Kind>([[outside, 'unknown']]);
+  const origins = new Map<number, ReadonlySet<TaskPlace>>([[outside, new Set()]]);
   for (const node of nodes) {
-    const place = places[node.index - shift];
-    const shape = shapeAt(place);
-    const input = inputKind(node, kinds);
-    kinds.set(node.index, outputKind(shape, input, place === undefined ? undefined : facts.get(place)));
-    const sources = union(node.inputs.map((at) => origins.get(at)!));
+    const place = placeOf(node.index)!;
+    const shape = shapeOf(place);
+    const from = graph.sources.get(node.index)!;
+    const input = inputKind(from, kinds);
+    kinds.set(node.index, outputKind(shape, input, facts.get(place)));
+    const sources = union(from.map((at) => origins.get(at)!));
     // What passes its input on stands for what came in.
-    origins.set(node.index, shape.yields === 'same' ? sources : new Set(place === undefined ? [] : [place]));
-    if (place === undefined || place.part === undefined || isPending(checking, place)) continue;
+    origins.set(node.index, shape.yields === 'same' ? sources : new Set([place]));
+    if (place.part === undefined || isPending(checking, place)) continue;
     await checkKind(checking, place, shape, input, sources, facts);
-    if (!lost && node.consumers.length === 0 && list.parent === undefined && readsForNothing(shape, facts.get(place))) {
+    if (
+      !lost &&
+      node.consumers.length === 0 &&
+      !isGiven(node.index, graph, list) &&
+      readsForNothing(shape, facts.get(place))
+    )
       checking.reporter.report(unused(place));
-    }
   }
+}
+
+/** Rows and files go into what a foreach does for each, and an error into what follows it. */
+function getsInput({ parent, name, pointer }: TaskList): boolean {
+  if (parent === undefined) return pointer === '/settings/on_error';
+  return name === 'on_error' || parent.task.items === undefined;
+}
+
+/** Whether what a task gives is that of a list that stands in another task. */
+function isGiven(index: number, { nodes, given }: Graph, { parent }: TaskList): boolean {
+  if (parent === undefined) return false;
+  const last = nodes.findLast(({ inside }) => inside === undefined);
+  return last !== undefined && given.get(last.index)!.includes(index);
 }
 
 function union(sets: readonly ReadonlySet<TaskPlace>[]): ReadonlySet<TaskPlace> {
   return sets.length === 1 ? sets[0]! : new Set(sets.flatMap((set) => [...set]));
 }
 
-/** `from`, where it names tasks: in some ops it is something else. */
-function inputOf({ task, part }: TaskPlace): { from?: string[] } {
-  if (part?.fields['/from']?.reference !== 'task' || task.from === undefined) return {};
-  return { from: [task.from].flat().filter((name) => typeof name === 'string') };
-}
-
-function inputWith({ task }: TaskPlace, { inputWith: field }: OpShape): Record<string, unknown> {
-  return field === undefined ? {} : { [field]: task[field] };
-}
-
-function inputKind(node: GraphNode, kinds: ReadonlyMap<number, Kind>): Kind {
-  const found = new Set(node.inputs.map((at) => kinds.get(at)!));
+function inputKind(sources: readonly number[], kinds: ReadonlyMap<number, Kind>): Kind {
+  const found = new Set(sources.map((at) => kinds.get(at)!));
   if (found.size === 0) return 'nothing';
   return found.size === 1 ? [...found][0]! : 'unknown';
 }
@@ -96,18 +98,13 @@ function readsForNothing(shape: OpShape, facts: PathFacts | undefined): boolean 
 }
 
 /** Without what only looks wrong because something before it is: the rest of a chain after its first bad task. */
-function withoutConsequences(
-  problems: readonly GraphProblem[],
-  nodes: readonly GraphNode[],
-  lost: boolean,
-): GraphProblem[] {
-  const inputsOf = new Map(nodes.map(({ index, inputs }) => [index, inputs]));
+function withoutConsequences(problems: readonly GraphProblem[], { sources }: Graph, lost: boolean): GraphProblem[] {
   const bad = (kinds: readonly GraphProblem['kind'][]) =>
     new Set(problems.filter(({ kind }) => kinds.includes(kind)).map(({ index }) => index));
   const across = bad(['across']);
-  const withoutInput = bad(['no-input']);
+  const withoutInput = bad(['no-input', 'late-input']);
   return problems.filter(({ kind, index }) => {
-    if (kind === 'across') return !lost && !inputsOf.get(index)!.some((input) => across.has(input));
+    if (kind === 'across') return !lost && !sources.get(index)!.some((input) => across.has(input));
     return kind !== 'unused' || (!lost && !withoutInput.has(index));
   });
 }
@@ -120,9 +117,15 @@ function mistakeOf(problem: GraphProblem, place: TaskPlace, labelOf: (index: num
   const atFrom = { pointer: task.from === undefined ? atOp.pointer : `${pointer}/from` };
   switch (problem.kind) {
     case 'no-input': {
-      const none = 'there is no task before it; begin with read';
+      const around = list.parent === undefined ? '' : `, and ${list.parent.label} around it gets none`;
+      const none = `there is no task before it${around}; begin with read`;
       const why = before === undefined ? none : `${before.label} before it gives none; name another task with \`from\``;
       return { code: 'NO_INPUT', message: `${label} needs input, and ${why}`, ...atOp };
+    }
+    case 'late-input': {
+      const other = before?.label ?? list.parent?.label ?? 'the task before it';
+      const message = `${label} needs input, and ${other} has none: what it names of a task before it is known only once all of that has gone by; read it again`;
+      return { code: 'NO_INPUT', message, ...atOp };
     }
     case 'no-output':
       return {
@@ -141,7 +144,7 @@ function mistakeOf(problem: GraphProblem, place: TaskPlace, labelOf: (index: num
     }
     case 'unused':
       // A request may be made for what it does.
-      return list.parent === undefined && part?.fields['/url']?.path !== 'request' ? unused(place) : undefined;
+      return part?.fields['/url']?.path !== 'request' ? unused(place) : undefined;
     default:
       return undefined;
   }

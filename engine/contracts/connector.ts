@@ -113,7 +113,17 @@ export interface CopyOptions extends CallOptions {
 }
 
 export interface QueryOptions extends CallOptions {
+  /**
+   * The statement may change nothing, and is refused where it would. Otherwise it runs once its rows are pulled, in a
+   * transaction that is committed when all of them have been; one that is left before is undone.
+   */
   readOnly?: boolean;
+  /** Statements that run before it in the same transaction. With them, also where there is none, no rows come. */
+  before?: readonly string[];
+  /** As in WriteOptions. */
+  beforeCommit?(): Promise<void>;
+  /** Once for each statement that may write: how many rows it has changed, as the server counts. */
+  onChanged?(rows: number): void;
 }
 
 export interface Request {
@@ -183,6 +193,8 @@ export interface Operations {
   send(message: Message, o: CallOptions): Promise<{ id: string }>;
   describe(path: string, o: CallOptions): Promise<Description>;
   remove(path: string, o: CallOptions): Promise<void>;
+  /** Removes files that `list` has told of, in as few requests as the store can. What is gone already is no error. */
+  removeFiles(paths: readonly string[], o: CallOptions): Promise<void>;
   makeFolder(path: string, o: CallOptions): Promise<void>;
   /** Copies a file within the store, without its bytes coming here; replaces what is there. */
   copy(from: string, to: string, o: CopyOptions): Promise<WriteReport>;
@@ -217,6 +229,38 @@ export interface ConnectorContext {
   /** Does the work again after a failure that says `retry`: the engine waits, counts and reports. `attempt` is from 1. */
   retry<T>(work: (attempt: number) => Promise<T>, o: CallOptions): Promise<T>;
   readonly log: Log;
+  /** Stands between the connection's HTTP and the network. Absent: nothing does. */
+  readonly wire?: Wire | undefined;
+}
+
+/** What HTTP goes through: it records what passes, or answers in place of the network. */
+export interface Wire {
+  /** The network is never asked, so that there is nothing to be careful of. */
+  readonly offline: boolean;
+  send(request: WireRequest, network: (request: WireRequest) => Promise<WireAnswer>): Promise<WireAnswer>;
+}
+
+export interface WireRequest {
+  method: string;
+  /** With the credential, where it goes into the query. */
+  url: URL;
+  /** Without it. */
+  plain: URL;
+  /** What the connection puts before its paths. */
+  base?: string | undefined;
+  /** By lower-case name. */
+  headers: Record<string, string>;
+  body?: Uint8Array | AsyncIterable<Uint8Array>;
+  signal: AbortSignal;
+}
+
+export interface WireAnswer {
+  status: number;
+  /** By lower-case name; several of one name are joined by a comma. */
+  headers: Record<string, string>;
+  body: AsyncIterable<Uint8Array>;
+  /** Ends the connection where the body is not read. */
+  drop(): void;
 }
 
 export interface Connector<Config = never, K extends Capability = Capability> {
@@ -224,6 +268,8 @@ export interface Connector<Config = never, K extends Capability = Capability> {
   readonly capabilities: readonly K[];
   /** What `write` takes: files (storage), rows (databases, APIs); nothing where it cannot write. */
   readonly stores: 'files' | 'rows' | 'nothing';
+  /** All that its connections send goes through `ConnectorContext.wire`. */
+  readonly wired?: true;
   /** No I/O. */
   open(config: Config, context: ConnectorContext): Connection<K>;
   /** How its tokens are got, where this connection uses OAuth 2. */
@@ -255,6 +301,7 @@ export interface AnyConnector {
   readonly name: string;
   readonly capabilities: readonly Capability[];
   readonly stores: 'files' | 'rows' | 'nothing';
+  readonly wired?: true;
   open(config: never, context: ConnectorContext): AnyConnection;
   oauth?(config: never): OAuth | undefined;
 }

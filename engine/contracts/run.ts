@@ -1,5 +1,6 @@
 // What a run tells: events while it goes on, a report at its end. Types only.
 import type { Failure } from '../errors.ts';
+import type { Value } from './data.ts';
 
 export interface TaskFigures {
   rows: number;
@@ -11,17 +12,25 @@ export interface TaskFigures {
 }
 
 export interface TaskReport extends TaskFigures {
+  /** Among all tasks, from 0; a block comes before the tasks in it. */
   index: number;
+  /** As a person counts, where that is not `index` and one: `3.then.1`. */
+  number?: string;
   op: string;
   id: string;
   title?: string;
   status: 'done' | 'failed' | 'skipped' | 'stopped';
+  /** What it left for `tasks.<id>`, where it left anything. */
+  result?: Value;
+  /** The run that had done it already, where this one goes on with that. */
+  before?: string;
 }
 
 export interface RunReport {
   run: string;
   pipe: string;
-  status: 'done' | 'failed' | 'interrupted';
+  /** `skipped`: it was not begun, as another run of the pipe was going on. */
+  status: 'done' | 'failed' | 'interrupted' | 'skipped';
   /** ISO timestamps. */
   started: string;
   ended: string;
@@ -32,13 +41,29 @@ export interface RunReport {
 }
 
 export type RunEvent = { run: string; at: string } & (
-  | { type: 'run.started'; pipe: string; tasks: { index: number; op: string; id: string; title?: string }[] }
-  | { type: 'task.started'; index: number; op: string; id: string }
-  | { type: 'task.progress'; index: number; op: string; id: string; figures: TaskFigures }
-  | { type: 'task.ended'; index: number; op: string; id: string; status: TaskReport['status']; figures: TaskFigures }
+  | {
+      type: 'run.started';
+      pipe: string;
+      tasks: { index: number; number?: string; op: string; id: string; title?: string }[];
+    }
+  | { type: 'task.started'; index: number; number?: string; op: string; id: string }
+  | { type: 'task.progress'; index: number; number?: string; op: string; id: string; figures: TaskFigures }
+  | {
+      type: 'task.ended';
+      index: number;
+      number?: string;
+      op: string;
+      id: string;
+      status: TaskReport['status'];
+      figures: TaskFigures;
+      /** As in TaskReport. */
+      result?: Value;
+      before?: string;
+    }
   | {
       type: 'task.retry';
       index: number;
+      number?: string;
       op: string;
       id: string;
       attempt: number;
@@ -46,7 +71,15 @@ export type RunEvent = { run: string; at: string } & (
       code: string;
       message: string;
     }
-  | { type: 'record.rejected'; index: number; op: string; id: string; position: number; reason: string }
+  | {
+      type: 'record.rejected';
+      index: number;
+      number?: string;
+      op: string;
+      id: string;
+      position: number;
+      reason: string;
+    }
   | { type: 'log'; level: 'debug' | 'info' | 'warn'; message: string; index?: number; data?: Record<string, unknown> }
   | { type: 'run.ended'; report: RunReport }
 );

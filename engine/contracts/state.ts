@@ -31,6 +31,10 @@ export interface NewRun {
   started: string;
   /** What started it: `cli`, `library`, `cron`. */
   trigger: string;
+  /** The time of the schedule that it runs for. */
+  scheduled?: string;
+  /** The pipe file, from the root; absent for a definition that is none. */
+  file?: string;
   /** As it was run, without secrets. */
   definition: Value;
   /** Without the secret ones. */
@@ -42,8 +46,10 @@ export interface NewRun {
 export interface RunSummary {
   id: string;
   pipe: string;
-  status: 'running' | 'done' | 'failed' | 'interrupted' | 'died';
+  status: RunReport['status'] | 'running' | 'died';
   trigger: string;
+  /** The time of the schedule that it ran for. */
+  scheduled?: string;
   started: string;
   ended?: string;
   seconds?: number;
@@ -56,6 +62,8 @@ export interface RunSummary {
 export interface RunRecord extends RunSummary {
   /** Digest of the definition; equal for runs of the same one. */
   hash: string;
+  /** As in NewRun. */
+  file?: string;
   definition: Value;
   params: Record<string, Value>;
   /** Once it has ended. */
@@ -82,11 +90,17 @@ export interface StateStore {
   setPositions(pipe: string, changes: Readonly<Record<string, Position | undefined>>): Promise<void>;
   /** Values for pipes, by space (a pipe's name) and key; gone after `ttlMs`. */
   get(space: string, key: string): Promise<Value | undefined>;
+  /** All that are there, by key. */
+  values(space: string): Promise<Record<string, Value>>;
   set(space: string, key: string, value: Value, o?: { ttlMs?: number }): Promise<void>;
   remove(space: string, key: string): Promise<void>;
   /** Takes the lock for `leaseMs`, or prolongs the caller's own. Gives who has it when it is another one. */
   lock(name: string, owner: string, o: { holder: Holder; leaseMs: number }): Promise<Held | undefined>;
   unlock(name: string, owner: string): Promise<void>;
+  /** A document of one kind, as schedules keep their ticks and runs their places in. */
+  document(kind: string, name: string): Promise<Value | undefined>;
+  /** Reads a document and puts another in its place, and no other process comes in between. */
+  change<T>(kind: string, name: string, work: (before: Value | undefined) => Change<T>): Promise<T>;
   startRun(run: NewRun): Promise<void>;
   /** Adds events to the history and shows that the run is alive for `leaseMs` more. */
   addEvents(run: string, events: readonly RunEvent[], leaseMs: number): Promise<void>;
@@ -98,6 +112,12 @@ export interface StateStore {
   /** Removes runs that have ended: all but the newest so many of each pipe, and those older. Gives how many. */
   prune(keep: { runs?: number; forMs?: number; pipe?: string }): Promise<number>;
   close(): Promise<void>;
+}
+
+/** What becomes of a document, removed when undefined, and what its change gives back. */
+export interface Change<T> {
+  after: Value | undefined;
+  result: T;
 }
 
 /** Who has a lock. */

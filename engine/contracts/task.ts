@@ -17,8 +17,8 @@ export interface Evaluator {
 }
 
 export interface TaskContext extends CallOptions {
-  /** Where it stands in the definition, from 0, and its op and id, for errors. */
-  readonly task: { readonly index: number; readonly op: string; readonly id: string };
+  /** Where it stands among all tasks, from 0, its op, id and name in messages: `task 2 (limit)`. */
+  readonly task: { readonly index: number; readonly op: string; readonly id: string; readonly label: string };
   readonly log: Log;
   /** Whether a later task takes this one's output. */
   readonly consumed: boolean;
@@ -46,6 +46,17 @@ export interface TaskContext extends CallOptions {
   count(figures: { rows?: number; bytes?: number; files?: number; rejected?: number }): void;
   /** Counts and reports a row that was refused. */
   reject(rejected: { position: number; reason: string }): void;
+  /** A function of the project's own modules: `./clean.js#tidy`. MODULE_REFUSED where this definition may call none. */
+  module(reference: string): Promise<(...given: unknown[]) => unknown>;
+  /**
+   * Runs the tasks of one of its lists as a unit of their own, to the end: what they wrote is visible then. `names` are
+   * what their expressions know besides.
+   */
+  runList(list: string, unit: Unit): Promise<void>;
+  /** Runs another pipe, to its end. Its path is relative to this one. */
+  runPipe(path: string, params: Record<string, Value>, unit: Unit): Promise<void>;
+  /** Values that the pipe keeps between runs. */
+  kept(): Promise<KeptValues>;
   /** Ends the run as done. */
   exit(message?: string): never;
   /** The task's result for `tasks.<id>` in later expressions. */
@@ -55,6 +66,24 @@ export interface TaskContext extends CallOptions {
   /** Bytes for the run's stdout, bytes from its stdin. */
   readonly stdout: (chunk: Uint8Array) => Promise<void>;
   readonly stdin: () => AsyncIterable<Uint8Array>;
+}
+
+/** Tasks that run by themselves, inside of another task. */
+export interface Unit {
+  names?: Readonly<Record<string, Value>>;
+  /** What its first task gets. */
+  input?: Stream;
+  /** Takes what its last task gives; it is let go where nobody does. */
+  give?(stream: Stream): Promise<void>;
+  /** Units with the same number do not run at the same time, so that they may use the same connections. */
+  slot?: number;
+  signal: AbortSignal;
+}
+
+export interface KeptValues {
+  get(key: string): Promise<Value | undefined>;
+  set(key: string, value: Value, o?: { ttlMs?: number }): Promise<void>;
+  remove(key: string): Promise<void>;
 }
 
 export interface Target {
@@ -150,4 +179,25 @@ export type RowStep = {
     }
 );
 
-export type AnyTask = Task<never> | RowTask<never>;
+/** A task whose lists of tasks are part of the graph: it only says which of them runs. */
+export interface BlockTask {
+  readonly op: string;
+  readonly accepts: readonly ('rows' | 'files' | 'nothing')[];
+  readonly yields: 'same';
+  readonly holds?: undefined;
+  /** The list that runs: `then`, `cases.eu`. Where there is none of that name, the input is passed on. Without it, all run. */
+  choose?(choice: Choice): string;
+}
+
+export interface Choice {
+  /** The names of the lists that are there. */
+  lists: readonly string[];
+  /** Of the task, for errors. */
+  label: string;
+  /** What the expression in a field gives. */
+  evaluate(field: string): Value;
+  /** The same, which must be true or false. */
+  isTrue(field: string): boolean;
+}
+
+export type AnyTask = Task<never> | RowTask<never> | BlockTask;

@@ -49,8 +49,8 @@ export function downstream(task: PlannedTask, tasks: ReadonlyMap<number, Planned
   return [...found].sort((a, b) => a.index - b.index);
 }
 
-export function labelOf({ index, op }: PlannedTask): string {
-  return `task ${index + 1} (${op})`;
+export function labelOf({ label }: PlannedTask): string {
+  return label;
 }
 
 /**
@@ -60,6 +60,6 @@ export function labelOf({ index, op }: PlannedTask): string {
 export function keptName(task: PlannedTask, all: readonly PlannedTask[]): string {
   if (task.definition.id !== undefined) return task.definition.id;
   const alike = all.filter(({ op, definition }) => op === task.op && definition.id === undefined);
-  const at = alike.indexOf(task);
+  const at = alike.findIndex(({ index }) => index === task.index);
   return at === 0 ? task.op : `${task.op}_${at + 1}`;
 }

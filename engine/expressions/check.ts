@@ -32,7 +32,7 @@ export interface CheckOptions {
   columns?: readonly Column[] | undefined;
 }
 
-const allNames = ['params', 'env', 'run', 'tasks', 'state', 'trigger', 'item', 'record'];
+const allNames = ['params', 'env', 'run', 'tasks', 'state', 'trigger', 'item', 'index', 'error', 'record'];
 
 /** All problems, in the order of the text. */
 export function checkExpression(parsed: ParsedExpression, { names, columns }: CheckOptions): ExpressionProblem[] {

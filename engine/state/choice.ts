@@ -1,4 +1,5 @@
 // Which state an engine uses: what it was told, else the one of the project around a pipe, else the user's.
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { StateStore } from '../contracts/state.ts';
 import { durationMs } from '../duration.ts';
@@ -19,6 +20,8 @@ export interface Retention {
 export interface State {
   /** Opened when it is first asked for; undefined where nothing is kept. */
   open(): Promise<StateStore | undefined>;
+  /** The same where there is one already; none is made. */
+  look(): Promise<StateStore | undefined>;
   retention: Retention;
 }
 
@@ -42,6 +45,10 @@ export function createStates(choice: StateChoice, { user, base }: { user: string
     }
     return opening;
   };
+  const inFile = (file: string | undefined): Pick<State, 'open' | 'look'> => ({
+    open: async () => (file === undefined ? undefined : openFile(file)),
+    look: async () => (file === undefined || !existsSync(file) ? undefined : openFile(file)),
+  });
   const fileOf = ({ project }: Homes): { file: string | undefined; retention: Retention } => {
     const said = project?.state ?? (project === undefined ? undefined : {});
     if (said === false) return { file: undefined, retention: retained };
@@ -59,21 +66,20 @@ export function createStates(choice: StateChoice, { user, base }: { user: string
   };
   return {
     of(homes) {
-      if (choice === 'none') return { open: async () => undefined, retention: retained };
+      if (choice === 'none') return { open: async () => undefined, look: async () => undefined, retention: retained };
       if (choice === 'memory') {
         const open = () => {
           memory ??= import('./memory.ts').then(({ createMemoryState }) => createMemoryState());
           return memory;
         };
-        return { open, retention: retained };
+        return { open, look: open, retention: retained };
       }
       if (typeof choice === 'object')
-        return {
-          open: async () => ('positions' in choice ? choice : openFile(resolve(base, choice.file))),
-          retention: retained,
-        };
+        return 'positions' in choice
+          ? { open: async () => choice, look: async () => choice, retention: retained }
+          : { ...inFile(resolve(base, choice.file)), retention: retained };
       const { file, retention } = fileOf(homes);
-      return { open: async () => (file === undefined ? undefined : openFile(file)), retention };
+      return { ...inFile(file), retention };
     },
     async close() {
       await Promise.allSettled([...files.values()].map(async (opening) => (await opening).close()));

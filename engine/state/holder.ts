@@ -22,6 +22,11 @@ export function isGone({ host, pid, born }: Holder): boolean {
   return born !== undefined && now !== undefined && now !== born;
 }
 
+/** Whether what it holds is free: its process has ended or, on another machine, has let its lease end. A paused one keeps it. */
+export function hasLost(holder: Holder, until: number, now: number): boolean {
+  return holder.host === hostname() ? isGone(holder) : until <= now;
+}
+
 /** In ticks since the machine was started, after its name; Linux only. */
 function bornOf(pid: number): { born?: string } {
   try {

@@ -22,4 +22,12 @@ export const layouts: readonly string[] = [
   create table events (number integer primary key autoincrement, run integer not null, events text not null);
   create index events_run on events (run);
   `,
+  `
+  create table documents (kind text not null, name text not null, document text not null, primary key (kind, name))
+    without rowid;
+  alter table runs add column scheduled text;
+  `,
+  `
+  alter table runs add column file text;
+  `,
 ];

@@ -22,6 +22,7 @@ export function createMemoryState(): StateStore {
   const positions = new Map<string, Map<string, Position>>();
   const values = new Map<string, { value: string; until: number }>();
   const locks = new Map<string, Lock>();
+  const documents = new Map<string, Value>();
   const runs = new Map<string, Run>();
   const keyOf = (space: string, key: string) => JSON.stringify([space, key]);
   const recordOf = ({ started, report, aliveUntil }: Run): RunRecord => {
@@ -30,6 +31,7 @@ export function createMemoryState(): StateStore {
     return copy({
       ...summaryOf(rest, report, alive),
       hash: digestOf(JSON.stringify(rest.definition)),
+      ...(rest.file === undefined ? {} : { file: rest.file }),
       definition: rest.definition,
       params: rest.params,
       ...(report && { report }),
@@ -55,6 +57,14 @@ export function createMemoryState(): StateStore {
       const found = values.get(keyOf(space, key));
       return found === undefined || found.until <= Date.now() ? undefined : (JSON.parse(found.value) as Value);
     },
+    async values(space) {
+      const found: Record<string, Value> = {};
+      for (const [name, { value, until }] of values) {
+        const [own, key] = JSON.parse(name) as [string, string];
+        if (own === space && until > Date.now()) found[key] = JSON.parse(value) as Value;
+      }
+      return found;
+    },
     async set(space, key, value, { ttlMs } = {}) {
       values.set(keyOf(space, key), {
         value: JSON.stringify(value),
@@ -77,6 +87,17 @@ export function createMemoryState(): StateStore {
     },
     async unlock(name, owner) {
       if (locks.get(name)?.owner === owner) locks.delete(name);
+    },
+    async document(kind, name) {
+      return copy(documents.get(keyOf(kind, name)));
+    },
+    async change(kind, name, work) {
+      const key = keyOf(kind, name);
+      const before = copy(documents.get(key));
+      const { after, result } = work(before);
+      if (after === undefined) documents.delete(key);
+      else documents.set(key, copy(after));
+      return result;
     },
     async startRun(run) {
       runs.set(run.id, { started: copy(run), aliveUntil: Date.now() + firstLeaseMs, events: [] });

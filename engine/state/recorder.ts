@@ -20,6 +20,7 @@ const mostRejected = 1000;
 export function recordRun(run: Omit<NewRun, 'holder'>, { open, retention }: State): Recorder {
   let waiting: RunEvent[] = [];
   let rejected = 0;
+  let flushing = false;
   let problem: Failure | undefined;
   let store: StateStore | undefined;
   let last: Promise<void> = Promise.resolve();
@@ -45,9 +46,11 @@ export function recordRun(run: Omit<NewRun, 'holder'>, { open, retention }: Stat
   );
   next((state) => state.startRun({ ...run, holder: thisProcess() }));
   const flush = () => {
-    const events = waiting;
-    waiting = [];
-    return next((state) => state.addEvents(run.id, events, leaseMs));
+    return next(async (state) => {
+      const events = waiting;
+      waiting = [];
+      await state.addEvents(run.id, events, leaseMs);
+    });
   };
   const heard = setInterval(flush, heardEveryMs);
   heard.unref();
@@ -57,6 +60,14 @@ export function recordRun(run: Omit<NewRun, 'holder'>, { open, retention }: Stat
       if (event.type === 'record.rejected' && ++rejected > mostRejected) return;
       waiting.push(event);
       if (waiting.length >= 500) flush();
+      // What is done is known also of a run that dies later: all tasks of a stage end at once.
+      else if (event.type === 'task.ended' && !flushing) {
+        flushing = true;
+        queueMicrotask(() => {
+          flushing = false;
+          flush();
+        });
+      }
     },
     async end(report) {
       clearInterval(heard);

@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import type { RunReport } from '../contracts/run.ts';
 import type { NewRun, RunFilter, RunSummary, StateStore } from '../contracts/state.ts';
 
-type Started = Pick<NewRun, 'id' | 'pipe' | 'trigger' | 'started'>;
+type Started = Pick<NewRun, 'id' | 'pipe' | 'trigger' | 'scheduled' | 'started'>;
 
 /** `alive`: its process has not been seen to have ended. */
 export function summaryOf(run: Started, report: RunReport | undefined, alive: boolean): RunSummary {
-  const { id, pipe, trigger, started } = run;
-  const begun = { id, pipe, trigger, started };
+  const { id, pipe, trigger, scheduled, started } = run;
+  const begun = { id, pipe, trigger, ...(scheduled === undefined ? {} : { scheduled }), started };
   if (report === undefined) return { ...begun, status: alive ? 'running' : 'died' };
   const { status, ended, seconds, error } = report;
   return {

@@ -3,6 +3,7 @@ import type { Value } from '../contracts/data.ts';
 import type { RunEvent, RunReport } from '../contracts/run.ts';
 import type { Held, NewRun, Position, RunRecord, RunSummary, StateStore } from '../contracts/state.ts';
 import { type Database, openDatabase } from './database.ts';
+import { documentsIn } from './documents.ts';
 import { isGone } from './holder.ts';
 import { layouts } from './layouts.ts';
 import { digestOf, figuresOf } from './runs.ts';
@@ -16,6 +17,7 @@ export async function openSqliteState(path: string): Promise<StateStore> {
     ...positionsIn(database),
     ...valuesIn(database),
     ...locksIn(database),
+    ...documentsIn(database),
     ...runsIn(database),
     async close() {
       database.close();
@@ -53,12 +55,17 @@ function positionsIn(db: Database): Pick<StateStore, 'positions' | 'setPositions
   };
 }
 
-function valuesIn(db: Database): Pick<StateStore, 'get' | 'set' | 'remove'> {
+function valuesIn(db: Database): Pick<StateStore, 'get' | 'values' | 'set' | 'remove'> {
   return {
     async get(space, key) {
       const sql = 'select value from kept_values where space = ? and key = ? and (until is null or until > ?)';
       const found = db.get<{ value: string }>(sql, space, key, Date.now());
       return found === undefined ? undefined : (JSON.parse(found.value) as Value);
+    },
+    async values(space) {
+      const sql = 'select key, value from kept_values where space = ? and (until is null or until > ?)';
+      const found = db.all<{ key: string; value: string }>(sql, space, Date.now());
+      return Object.fromEntries(found.map(({ key, value }) => [key, JSON.parse(value) as Value]));
     },
     async set(space, key, value, { ttlMs } = {}) {
       const now = Date.now();
@@ -125,6 +132,7 @@ interface RunRow extends Pick<LockRow, 'host' | 'pid' | 'born'> {
   id: string;
   pipe: string;
   started_by: string;
+  scheduled: string | null;
   started: string;
   alive_until: number;
   status: Exclude<RunSummary['status'], 'running' | 'died'> | null;
@@ -136,12 +144,12 @@ interface RunRow extends Pick<LockRow, 'host' | 'pid' | 'born'> {
   message: string | null;
 }
 
-const summaryColumns = `id, pipe, started_by, started, host, pid, born, alive_until, status, ended, seconds,
+const summaryColumns = `id, pipe, started_by, scheduled, started, host, pid, born, alive_until, status, ended, seconds,
   row_count, rejected, code, message`;
 
 function summaryOf(row: RunRow): RunSummary {
   const { id, pipe, started_by: trigger, started, status, ended, seconds, row_count: rows, rejected, code } = row;
-  const begun = { id, pipe, trigger, started };
+  const begun = { id, pipe, trigger, ...(row.scheduled === null ? {} : { scheduled: row.scheduled }), started };
   if (status === null) {
     const alive = row.alive_until > Date.now() && !isGone(holderOf(row));
     return { ...begun, status: alive ? 'running' : 'died' };
@@ -163,17 +171,19 @@ function runsIn(
   db: Database,
 ): Pick<StateStore, 'startRun' | 'addEvents' | 'endRun' | 'runs' | 'run' | 'events' | 'prune'> {
   return {
-    async startRun({ id, pipe, started, trigger, definition, params, holder }: NewRun) {
+    async startRun({ id, pipe, started, trigger, scheduled, file, definition, params, holder }: NewRun) {
       const text = JSON.stringify(definition);
       const hash = digestOf(text);
       db.transaction(() => {
         db.run('insert or ignore into definitions (hash, definition) values (?, ?)', hash, text);
         db.run(
-          `insert into runs (id, pipe, started_by, started, hash, params, host, pid, born, alive_until)
-           values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          `insert into runs (id, pipe, started_by, scheduled, file, started, hash, params, host, pid, born, alive_until)
+           values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           id,
           pipe,
           trigger,
+          scheduled ?? null,
+          file ?? null,
           started,
           hash,
           JSON.stringify(params),
@@ -235,8 +245,10 @@ function runsIn(
       return db.all<RunRow>(`${sql} limit ?`, ...values, limit).map(summaryOf);
     },
     async run(id): Promise<RunRecord | undefined> {
-      const row = db.get<RunRow & { hash: string; params: string; definition: string; report: string | null }>(
-        `select ${summaryColumns}, runs.hash, params, definition, report
+      const row = db.get<
+        RunRow & { hash: string; file: string | null; params: string; definition: string; report: string | null }
+      >(
+        `select ${summaryColumns}, runs.hash, file, params, definition, report
          from runs join definitions on definitions.hash = runs.hash left join reports on reports.run = runs.seq
          where id = ?`,
         id,
@@ -245,6 +257,7 @@ function runsIn(
       return {
         ...summaryOf(row),
         hash: row.hash,
+        ...(row.file === null ? {} : { file: row.file }),
         definition: JSON.parse(row.definition) as Value,
         params: JSON.parse(row.params) as Record<string, Value>,
         ...(row.report === null ? {} : { report: JSON.parse(row.report) as RunReport }),

@@ -8,6 +8,8 @@ export interface TaskList {
   tasks: TaskPlace[];
   /** The task it stands in; undefined for the list of the pipe. */
   parent: TaskPlace | undefined;
+  /** In that task: `then`, `cases.eu`; empty for the list of the pipe. */
+  name: string;
 }
 
 export interface TaskPlace {
@@ -20,6 +22,8 @@ export interface TaskPlace {
   pointer: string;
   /** In its list, from 0. */
   index: number;
+  /** As a person counts: `2`, `3.then.1`. */
+  number: string;
   list: TaskList;
   /** `task 2 (limit)`, `task 3.then.1 (write)`; without the op where it is not known. */
   label: string;
@@ -30,7 +34,9 @@ export interface TaskPlace {
 
 /** A list with all that is below it; undefined for what is no list. `prefix` comes before the numbers of its tasks. */
 export function taskListOf(value: unknown, pointer: string, prefix = ''): TaskList | undefined {
-  return Array.isArray(value) ? readList(value, pointer, undefined, prefix) : undefined;
+  return Array.isArray(value)
+    ? readList(value, { pointer, tasks: [], parent: undefined, name: '' }, prefix)
+    : undefined;
 }
 
 /** A list's tasks and those of the lists nested in them, in the order of the file. */
@@ -48,8 +54,7 @@ export function* everyList(list: TaskList | undefined): Generator<TaskList> {
   for (const place of list.tasks) for (const nested of place.nested) yield* everyList(nested);
 }
 
-function readList(items: readonly unknown[], pointer: string, parent: TaskPlace | undefined, prefix: string): TaskList {
-  const list: TaskList = { pointer, tasks: [], parent };
+function readList(items: readonly unknown[], list: TaskList, prefix: string): TaskList {
   for (const [index, item] of items.entries()) {
     const task = isMap(item) ? item : {};
     const op = typeof task.op === 'string' ? task.op : undefined;
@@ -59,8 +64,9 @@ function readList(items: readonly unknown[], pointer: string, parent: TaskPlace 
       task,
       op,
       part,
-      pointer: pointerTo(pointer, index),
+      pointer: pointerTo(list.pointer, index),
       index,
+      number,
       list,
       label: `task ${number}${part === undefined ? '' : ` (${op})`}`,
       id: typeof task.id === 'string' ? task.id : undefined,
@@ -73,11 +79,11 @@ function readList(items: readonly unknown[], pointer: string, parent: TaskPlace 
 }
 
 function nestedLists(place: TaskPlace, part: Part, number: string): TaskList[] {
-  return markedValues(part, place.task, (info) => info.tasks === true).flatMap(({ value, parts }) =>
-    Array.isArray(value)
-      ? [readList(value, pointerTo(place.pointer, ...parts), place, `${number}.${parts.join('.')}.`)]
-      : [],
-  );
+  return markedValues(part, place.task, (info) => info.tasks === true).flatMap(({ value, parts }) => {
+    const name = parts.join('.');
+    const list = { pointer: pointerTo(place.pointer, ...parts), tasks: [], parent: place, name };
+    return Array.isArray(value) ? [readList(value, list, `${number}.${name}.`)] : [];
+  });
 }
 
 export interface MarkedValue {

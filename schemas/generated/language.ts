@@ -22,6 +22,12 @@ export interface FieldInfo {
   readonly format?: true;
   /** A connection: validated by the connector's own validator. */
   readonly connection?: true;
+  /** JavaScript: the body of a function, or a file and the name of what it exports. */
+  readonly code?: 'module' | 'script';
+  /** The longest that a length of time may be. */
+  readonly longest?: string;
+  /** The field beside it, a map, of which it is a key. */
+  readonly keyOf?: string;
   /** Not every text is allowed: one that is. */
   readonly like?: string;
 }
@@ -55,7 +61,7 @@ export interface FormatPart extends Part {
 }
 
 /** The names that expressions of a task may use, where its field does not say. */
-export const taskScope: readonly string[] = ['params', 'env', 'run', 'tasks', 'state', 'trigger', 'item'];
+export const taskScope: readonly string[] = ['params', 'env', 'run', 'tasks', 'state', 'trigger', 'item', 'index', 'error'];
 
 /** The names that expressions of a connection may use, where its field does not say. */
 export const configScope: readonly string[] = ['params', 'env'];
@@ -93,9 +99,8 @@ export const tasks: Readonly<Record<string, Part>> = {
   },
   code: {
     description: 'Runs JavaScript on the rows: a function of a module of your project, or a script in a sandbox without network and files.',
-    planned: true,
     keys: { ...tasksShared.keys, '': ['op', 'module', 'script', 'per', 'params', 'columns', 'memory', 'time_limit', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
-    fields: { ...tasksShared.fields, '/module': { like: './clean.js#tidy', literal: true }, '/script': { literal: true }, '/memory': { like: '128MiB' }, '/time_limit': { like: '1s' } },
+    fields: { ...tasksShared.fields, '/module': { code: 'module', like: './clean.js#tidy', literal: true }, '/script': { code: 'script', literal: true }, '/memory': { like: '128MiB' }, '/time_limit': { like: '1s' } },
   },
   connect: {
     description: 'Makes a connection that the tasks after it can use, for this run or for good.',
@@ -114,9 +119,8 @@ export const tasks: Readonly<Record<string, Part>> = {
   },
   delay: {
     description: 'Waits, then passes its input on.',
-    planned: true,
     keys: { ...tasksShared.keys, '': ['op', 'for', 'until', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
-    fields: { ...tasksShared.fields, '/for': { like: '30s' } },
+    fields: { ...tasksShared.fields, '/for': { longest: '366d', like: '30s' } },
   },
   delete: {
     description: 'Deletes files, folders or tables.',
@@ -124,10 +128,9 @@ export const tasks: Readonly<Record<string, Part>> = {
     fields: { ...tasksShared.fields, '/path': { path: 'delete' } },
   },
   distinct: {
-    description: 'Lets each record through once.',
-    planned: true,
-    keys: { ...tasksShared.keys, '': ['op', 'columns', 'keep', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
-    fields: tasksShared.fields,
+    description: 'Lets each record through once. What is let through keeps the order of the input, however many records there are; what does not fit in memory goes to temporary files. Numbers are the same by value (1.0 and 1.00), times by when they are, and so are two nulls.',
+    keys: { ...tasksShared.keys, '': ['op', 'columns', 'keep', 'memory', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
+    fields: { ...tasksShared.fields, '/memory': { like: '256MiB' } },
   },
   dump: {
     description: 'Shows the first rows or file names that pass by, on stderr, and passes everything on.',
@@ -145,10 +148,9 @@ export const tasks: Readonly<Record<string, Part>> = {
     fields: { ...tasksShared.fields, '/attachments': { path: 'read' }, '/from': {} },
   },
   execute: {
-    description: 'Runs SQL statements that give no rows, all in one transaction, and passes the input on.',
-    planned: true,
+    description: 'Runs SQL statements whose rows nobody wants, all in one transaction, once what stands before it is done.',
     keys: { ...tasksShared.keys, '': ['op', 'statements', 'parameters', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
-    fields: tasksShared.fields,
+    fields: { ...tasksShared.fields, '/statements': { literal: true } },
   },
   exit: {
     description: 'Ends the run here, as a success. Use it with `when`.',
@@ -163,29 +165,25 @@ export const tasks: Readonly<Record<string, Part>> = {
   filter: {
     description: 'Lets the rows through for which an expression is true.',
     keys: { ...tasksShared.keys, '': ['op', 'where', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
-    fields: { ...tasksShared.fields, '/where': { expression: true, scope: ['record', 'params', 'env', 'run', 'tasks', 'state', 'trigger', 'item'] } },
+    fields: { ...tasksShared.fields, '/where': { expression: true, scope: ['record', 'params', 'env', 'run', 'tasks', 'state', 'trigger', 'item', 'index', 'error'] } },
   },
   foreach: {
-    description: 'Runs tasks once for each item of a list, or for each row or file that comes in. `item` is the item. The outputs follow one another.',
-    planned: true,
-    keys: { ...tasksShared.keys, '': ['op', 'items', 'tasks', 'concurrency', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
+    description: 'Runs tasks once for each item of a list, or for each row or file that comes in. `item` is the item, `index` its number from 0; the first task gets the row or the file as its input. The outputs follow one another. Each item is a unit of its own: what is written for it is visible when its tasks are done. With `on_error: continue`, or tasks there, an item that fails is counted as rejected and the others go on.',
+    keys: { ...tasksShared.keys, '': ['op', 'items', 'each', 'tasks', 'concurrency', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
     fields: { ...tasksShared.fields, '/tasks': { tasks: true } },
   },
   get_state: {
     description: 'Looks up a value that an earlier run kept; it is the result of the task. Passes its input on.',
-    planned: true,
     keys: { ...tasksShared.keys, '': ['op', 'key', 'default', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
     fields: tasksShared.fields,
   },
   group: {
-    description: 'Makes one row of all rows with the same values in some columns.',
-    planned: true,
-    keys: { ...tasksShared.keys, '': ['op', 'by', 'values', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'], '/values/*': ['function', 'column'] },
-    fields: tasksShared.fields,
+    description: 'Makes one row of all rows with the same values in some columns. The rows come in the order in which their groups first appeared, however many there are; what does not fit in memory goes to temporary files. Values are the same as for `distinct`; two nulls are one group, and shown is what the group\'s first row has. Without `by` there is always one row, of no rows as well.',
+    keys: { ...tasksShared.keys, '': ['op', 'by', 'values', 'memory', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'], '/values/*': ['function', 'column', 'max_values'] },
+    fields: { ...tasksShared.fields, '/memory': { like: '256MiB' } },
   },
   if: {
-    description: 'Runs one list of tasks or another. Its output is that of the last task that ran; without one, the input.',
-    planned: true,
+    description: 'Runs one list of tasks or another; either gets the input. Its output is that of the last task of the list that ran; where none ran, the input.',
     keys: { ...tasksShared.keys, '': ['op', 'condition', 'then', 'else', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
     fields: { ...tasksShared.fields, '/condition': { expression: true }, '/then': { tasks: true }, '/else': { tasks: true } },
   },
@@ -216,16 +214,14 @@ export const tasks: Readonly<Record<string, Part>> = {
     fields: { ...tasksShared.fields, '/path': { path: 'mkdir' } },
   },
   parallel: {
-    description: 'Runs several lists of tasks at the same time; each gets the whole stream.',
-    planned: true,
+    description: 'Runs several lists of tasks at the same time; each gets the whole stream. The slowest one sets the pace, and what they write becomes visible together.',
     keys: { ...tasksShared.keys, '': ['op', 'branches', 'output', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
-    fields: { ...tasksShared.fields, '/branches/*': { tasks: true }, '/output': { literal: true } },
+    fields: { ...tasksShared.fields, '/branches/*': { tasks: true }, '/output': { keyOf: 'branches', literal: true } },
   },
   query: {
-    description: 'Runs one SQL statement against a database and gives its rows, in the middle of a pipe.',
-    planned: true,
-    keys: { ...tasksShared.keys, '': ['op', 'query', 'parameters', 'read_only', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
-    fields: tasksShared.fields,
+    description: 'Runs one SQL statement, which may write, in a transaction of its own once what stands before it is done, and gives its rows.',
+    keys: { ...tasksShared.keys, '': ['op', 'query', 'parameters', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
+    fields: { ...tasksShared.fields, '/query': { literal: true } },
   },
   read: {
     description: 'Reads files, a table, a query or a resource of an API. Many files become one stream of rows.',
@@ -248,9 +244,8 @@ export const tasks: Readonly<Record<string, Part>> = {
     fields: { ...tasksShared.fields, '/url': { path: 'request' }, '/format': { format: true } },
   },
   run: {
-    description: 'Runs another pipe. Its output is the output of the task.',
-    planned: true,
-    keys: { ...tasksShared.keys, '': ['op', 'pipe', 'params', 'wait', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
+    description: 'Runs another pipe, as part of this run. What its last task gives is the output. `exit` in it ends it alone.',
+    keys: { ...tasksShared.keys, '': ['op', 'pipe', 'params', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
     fields: { ...tasksShared.fields, '/pipe': { path: 'pipe' } },
   },
   select: {
@@ -261,23 +256,20 @@ export const tasks: Readonly<Record<string, Part>> = {
   set: {
     description: 'Adds columns to each row, or gives them a new value. Every value sees the columns set before it.',
     keys: { ...tasksShared.keys, '': ['op', 'values', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
-    fields: { ...tasksShared.fields, '/values': { scope: ['record', 'params', 'env', 'run', 'tasks', 'state', 'trigger', 'item'] } },
+    fields: { ...tasksShared.fields, '/values': { scope: ['record', 'params', 'env', 'run', 'tasks', 'state', 'trigger', 'item', 'index', 'error'] } },
   },
   set_state: {
-    description: 'Keeps a value for later runs of the pipe; `state.<key>` in expressions. Passes its input on.',
-    planned: true,
+    description: 'Keeps a value for later runs of the pipe; `state.<key>` in expressions of later stages and runs. It is kept once all that is written beside it is. Passes its input on.',
     keys: { ...tasksShared.keys, '': ['op', 'key', 'value', 'ttl', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
     fields: { ...tasksShared.fields, '/ttl': { like: '30d' } },
   },
   sort: {
-    description: 'Sorts the rows. What does not fit in memory goes to temporary files.',
-    planned: true,
+    description: 'Sorts the rows by columns. Rows that are equal in them keep their order. What does not fit in memory goes to temporary files. Numbers and decimals are compared exactly, times by when they are whatever their zone, text by Unicode code point (capitals before small letters, no language\'s rules), false before true. A column with values of two types is an error; so is one of type json, array or interval.',
     keys: { ...tasksShared.keys, '': ['op', 'by', 'memory', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'], '/by/*': ['column', 'order', 'nulls'] },
     fields: { ...tasksShared.fields, '/memory': { like: '256MiB' } },
   },
   switch: {
-    description: 'Runs the list of tasks that belongs to a value. Its output is that of the last task that ran; without one, the input.',
-    planned: true,
+    description: 'Runs the list of tasks that belongs to a value; it gets the input. Its output is that of the last task that ran. A value without a case, and without `default`, is an error.',
     keys: { ...tasksShared.keys, '': ['op', 'value', 'cases', 'default', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'] },
     fields: { ...tasksShared.fields, '/value': { expression: true }, '/cases/*': { tasks: true }, '/default': { tasks: true } },
   },
@@ -299,7 +291,7 @@ export const tasks: Readonly<Record<string, Part>> = {
   write: {
     description: 'Writes what comes in to files or a table, and passes it on. What was written becomes visible at once at the end, or not at all.',
     keys: { ...tasksShared.keys, '': ['op', 'path', 'format', 'mode', 'key', 'commit', 'on_reject', 'create_table', 'schema', 'lossy', 'split', 'open_files', 'content_type', 'metadata', 'id', 'title', 'connection', 'from', 'when', 'retry', 'timeout', 'on_error', 'disabled'], '/split': ['rows', 'bytes'] },
-    fields: { ...tasksShared.fields, '/path': { scope: ['record', 'part', 'params', 'env', 'run', 'tasks', 'state', 'trigger', 'item'], path: 'write' }, '/format': { format: true }, '/on_reject': { path: 'write' }, '/split/bytes': { like: '256MB' } },
+    fields: { ...tasksShared.fields, '/path': { scope: ['record', 'part', 'params', 'env', 'run', 'tasks', 'state', 'trigger', 'item', 'index', 'error'], path: 'write' }, '/format': { format: true }, '/on_reject': { path: 'write' }, '/split/bytes': { like: '256MB' } },
   },
 };
 

@@ -944,11 +944,11 @@ export interface Retry {
  */
 export interface Settings {
   /**
-   * How many runs of the pipe may go on at once; 1 keeps them in order. Without it there is no limit.
+   * How many runs of the pipe may go on at once; 1 keeps them in order. Without it there is no limit, but one that a schedule starts is alone.
    */
   concurrency?: number;
   /**
-   * What happens to a run that would be one too many. It is left out (`skip`), waits (`queue`), or the oldest one is stopped for it (`cancel`).
+   * What happens to a run that would be one too many. It is left out (`skip`), waits (`queue`), or the oldest one is stopped for it (`cancel`). One that a schedule starts is left out, unless this is said.
    *
    * Default: `"queue"`
    */
@@ -981,7 +981,7 @@ export interface Settings {
    */
   retry_budget?: number;
   /**
-   * What runs when a run fails: tasks, or the path of another pipe. Either gets the error as its only record.
+   * What runs when a run fails: tasks, which get the error as their only record (`code`, `message`, `task`, `place`, `data`, `pipe`, `run`), or the path of another pipe, which gets those of them that it declares as params.
    */
   on_error?: string | Tasks;
   /**
@@ -1037,7 +1037,7 @@ export interface TaskFields {
    */
   timeout?: Duration;
   /**
-   * `fail` ends the run, `continue` goes on without the output of the task, and a list of tasks runs with the error as its only record (`code`, `message`, `task`, `data`).
+   * `fail` ends the run, `continue` goes on without the output of the task, and a list of tasks runs with the error as its only record (`code`, `message`, `task`, `place`, `data`; `error.code` and so on in expressions), and then the run goes on without it as well.
    *
    * Default: `"fail"`
    */
@@ -1122,7 +1122,7 @@ export type TestData =
  */
 export interface Trigger {
   /**
-   * Five fields (minute, hour, day of month, month, day of week), six with seconds first, or `@hourly`, `@daily`, `@weekly`, `@monthly`.
+   * Five fields (minute, hour, day of month, month, day of week), six with seconds first, or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. `L` is the last day of a month.
    */
   cron: string;
   /**
@@ -1136,7 +1136,7 @@ export interface Trigger {
    */
   jitter?: Duration;
   /**
-   * Which of the runs that were missed while nothing was running are made up for.
+   * Which of the runs that were missed while nothing was running, or whose process died, are made up for.
    *
    * Default: `"none"`
    */
@@ -1325,33 +1325,33 @@ export interface CastTask extends TaskFields {
 export interface CodeTask extends TaskFields {
   op: 'code';
   /**
-   * The file and the name of its exported function, relative to the pipe.
+   * The file, relative to the pipe and inside of the project, and the name of its exported function. A definition that is no file of the project cannot use it.
    */
   module?: string;
   /**
-   * The body of a function with `record` and `params` in scope that returns the new record, a list of records, or null to drop it. Runs in a sandbox.
+   * The body of a function with `record` and `params` in scope that returns the new record, a list of records, or null to drop it; with `per: batch`, `records` in scope and a list returned. Runs in a sandbox without network, files and timers.
    */
   script?: string;
   /**
-   * What the function of a module gets each time, one row, a batch of rows, or the whole stream.
+   * What the code gets each time, one row, a batch of rows, or (a module only) the whole stream, as an async iterable of batches.
    *
    * Default: `"row"`
    */
   per?: 'row' | 'batch' | 'stream';
   /**
-   * Values for the function, as its second argument.
+   * Values for the code: the function's second argument, `params` in a script.
    */
   params?: {
     [k: string]: unknown;
   };
   /**
-   * The columns that come out, with their types. Left out, they are not known before the run.
+   * The columns that come out, with their types; a record without one gets null there, another column is an error. Left out, they are not known before the run.
    */
   columns?: {
     [k: string]: ColumnTypeName;
   };
   /**
-   * The most memory the sandbox may use.
+   * The most memory the sandbox may use, from 16 MiB to 2 GiB.
    *
    * Default: `"64MiB"`
    */
@@ -1471,7 +1471,7 @@ export interface DelayTask extends TaskFields {
    */
   for?: Duration;
   /**
-   * The time to wait for, instead of a length of time.
+   * The time to wait for, with its zone, instead of a length of time. One that is past is no wait.
    */
   until?: string;
 }
@@ -1500,7 +1500,7 @@ export interface DeleteTask extends TaskFields {
 }
 
 /**
- * Lets each record through once.
+ * Lets each record through once. What is let through keeps the order of the input, however many records there are; what does not fit in memory goes to temporary files. Numbers are the same by value (1.0 and 1.00), times by when they are, and so are two nulls.
  */
 export interface DistinctTask extends TaskFields {
   op: 'distinct';
@@ -1514,6 +1514,12 @@ export interface DistinctTask extends TaskFields {
    * Default: `"first"`
    */
   keep?: 'first' | 'last';
+  /**
+   * How much the records or what tells them apart may take in memory, about, before temporary files are used.
+   *
+   * Default: `"64MiB"`
+   */
+  memory?: ByteSize;
 }
 
 /**
@@ -1606,12 +1612,12 @@ export interface EmailTask extends Omit<TaskFields, 'from'> {
 }
 
 /**
- * Runs SQL statements that give no rows, all in one transaction, and passes the input on.
+ * Runs SQL statements whose rows nobody wants, all in one transaction, once what stands before it is done.
  */
 export interface ExecuteTask extends Omit<TaskFields, 'connection'> {
   op: 'execute';
   /**
-   * The statement, or several in order.
+   * The statement, or several in order. Give values through `parameters`: no `${…}` is put into SQL. How many rows each has changed is `tasks.<id>.result.changed`, a list.
    */
   statements: string | string[];
   /**
@@ -1658,7 +1664,7 @@ export interface FilterTask extends TaskFields {
 }
 
 /**
- * Runs tasks once for each item of a list, or for each row or file that comes in. `item` is the item. The outputs follow one another.
+ * Runs tasks once for each item of a list, or for each row or file that comes in. `item` is the item, `index` its number from 0; the first task gets the row or the file as its input. The outputs follow one another. Each item is a unit of its own: what is written for it is visible when its tasks are done. With `on_error: continue`, or tasks there, an item that fails is counted as rejected and the others go on.
  */
 export interface ForeachTask extends TaskFields {
   op: 'foreach';
@@ -1667,11 +1673,17 @@ export interface ForeachTask extends TaskFields {
    */
   items?: unknown[] | string;
   /**
+   * What is an item of what comes in: a row, or a whole file (`item.name`, `path`, `relative_path`, `size`, `modified`, `content_type`).
+   *
+   * Default: `"row"`
+   */
+  each?: 'row' | 'file';
+  /**
    * What runs for each item.
    */
   tasks: Tasks;
   /**
-   * How many items are worked on at once; 1 keeps their order.
+   * How many items are worked on at once; 1 keeps the order of their outputs.
    *
    * Default: `1`
    */
@@ -1694,7 +1706,7 @@ export interface GetStateTask extends TaskFields {
 }
 
 /**
- * Makes one row of all rows with the same values in some columns.
+ * Makes one row of all rows with the same values in some columns. The rows come in the order in which their groups first appeared, however many there are; what does not fit in memory goes to temporary files. Values are the same as for `distinct`; two nulls are one group, and shown is what the group's first row has. Without `by` there is always one row, of no rows as well.
  */
 export interface GroupTask extends TaskFields {
   op: 'group';
@@ -1708,19 +1720,31 @@ export interface GroupTask extends TaskFields {
   values: {
     [k: string]: {
       /**
-       * How the values become one.
+       * How the values become one. `sum` is exact for integers and decimals; `avg` of those is a decimal with up to 20 digits after the point, rounded half away from zero; both are doubles for doubles. `min` and `max` compare as `sort` does. `first` and `last` are of the first and last row, null or not. `count` of a column, `count_distinct`, `sum`, `avg`, `min` and `max` leave nulls out; `sum`, `avg`, `min` and `max` of nothing are null. `list` has all values, nulls too, in the order of the input.
        */
       function: 'count' | 'sum' | 'avg' | 'min' | 'max' | 'first' | 'last' | 'count_distinct' | 'list';
       /**
-       * The column. `count` needs none.
+       * The column. `count` needs none: it counts the rows then.
        */
       column?: string;
+      /**
+       * A `list` with more values is refused.
+       *
+       * Default: `10000`
+       */
+      max_values?: number;
     };
   };
+  /**
+   * How much the groups may take in memory, about, before temporary files are used. A single group with its lists must fit.
+   *
+   * Default: `"64MiB"`
+   */
+  memory?: ByteSize;
 }
 
 /**
- * Runs one list of tasks or another. Its output is that of the last task that ran; without one, the input.
+ * Runs one list of tasks or another; either gets the input. Its output is that of the last task of the list that ran; where none ran, the input.
  */
 export interface IfTask extends TaskFields {
   op: 'if';
@@ -1852,7 +1876,7 @@ export interface MkdirTask extends TaskFields {
 }
 
 /**
- * Runs several lists of tasks at the same time; each gets the whole stream.
+ * Runs several lists of tasks at the same time; each gets the whole stream. The slowest one sets the pace, and what they write becomes visible together.
  */
 export interface ParallelTask extends TaskFields {
   op: 'parallel';
@@ -1869,24 +1893,18 @@ export interface ParallelTask extends TaskFields {
 }
 
 /**
- * Runs one SQL statement against a database and gives its rows, in the middle of a pipe.
+ * Runs one SQL statement, which may write, in a transaction of its own once what stands before it is done, and gives its rows.
  */
 export interface QueryTask extends Omit<TaskFields, 'connection'> {
   op: 'query';
   /**
-   * The statement. Give values through `parameters`.
+   * The statement. Give values through `parameters`: no `${…}` is put into SQL. How many rows it has changed is `tasks.<id>.result.changed`.
    */
   query: string;
   /**
    * Values for the placeholders, in order.
    */
   parameters?: SqlParameters;
-  /**
-   * Whether the statement runs in a transaction that cannot write.
-   *
-   * Default: `true`
-   */
-  read_only?: boolean;
   /**
    * Alias or EID of the connection. With it, the paths of the task are paths inside that connection.
    */
@@ -2096,7 +2114,7 @@ export interface RequestTask extends TaskFields {
 }
 
 /**
- * Runs another pipe. Its output is the output of the task.
+ * Runs another pipe, as part of this run. What its last task gives is the output. `exit` in it ends it alone.
  */
 export interface RunTask extends TaskFields {
   op: 'run';
@@ -2110,12 +2128,6 @@ export interface RunTask extends TaskFields {
   params?: {
     [k: string]: unknown;
   };
-  /**
-   * Whether the task ends only when the other run has.
-   *
-   * Default: `true`
-   */
-  wait?: boolean;
 }
 
 /**
@@ -2153,7 +2165,7 @@ export interface SetTask extends TaskFields {
 }
 
 /**
- * Keeps a value for later runs of the pipe; `state.<key>` in expressions. Passes its input on.
+ * Keeps a value for later runs of the pipe; `state.<key>` in expressions of later stages and runs. It is kept once all that is written beside it is. Passes its input on.
  */
 export interface SetStateTask extends TaskFields {
   op: 'set_state';
@@ -2172,7 +2184,7 @@ export interface SetStateTask extends TaskFields {
 }
 
 /**
- * Sorts the rows. What does not fit in memory goes to temporary files.
+ * Sorts the rows by columns. Rows that are equal in them keep their order. What does not fit in memory goes to temporary files. Numbers and decimals are compared exactly, times by when they are whatever their zone, text by Unicode code point (capitals before small letters, no language's rules), false before true. A column with values of two types is an error; so is one of type json, array or interval.
  */
 export interface SortTask extends TaskFields {
   op: 'sort';
@@ -2193,7 +2205,7 @@ export interface SortTask extends TaskFields {
          */
         order?: 'asc' | 'desc';
         /**
-         * Where rows without a value go.
+         * Where rows without a value go, whatever the order is.
          *
          * Default: `"last"`
          */
@@ -2201,7 +2213,7 @@ export interface SortTask extends TaskFields {
       }
   )[];
   /**
-   * How much is held in memory before temporary files are used.
+   * How much the rows may take in memory, about, before temporary files are used. They are in the folder that TMPDIR says and need as much room as the rows.
    *
    * Default: `"64MiB"`
    */
@@ -2209,7 +2221,7 @@ export interface SortTask extends TaskFields {
 }
 
 /**
- * Runs the list of tasks that belongs to a value. Its output is that of the last task that ran; without one, the input.
+ * Runs the list of tasks that belongs to a value; it gets the input. Its output is that of the last task that ran. A value without a case, and without `default`, is an error.
  */
 export interface SwitchTask extends TaskFields {
   op: 'switch';

@@ -21,6 +21,9 @@ const marks = {
   'x-literal': 'literal',
   'x-format': 'format',
   'x-connection': 'connection',
+  'x-code': 'code',
+  'x-longest': 'longest',
+  'x-key-of': 'keyOf',
 } as const;
 
 export function languageModule(language: Language): string {
@@ -109,6 +112,12 @@ export interface FieldInfo {
   readonly format?: true;
   /** A connection: validated by the connector's own validator. */
   readonly connection?: true;
+  /** JavaScript: the body of a function, or a file and the name of what it exports. */
+  readonly code?: 'module' | 'script';
+  /** The longest that a length of time may be. */
+  readonly longest?: string;
+  /** The field beside it, a map, of which it is a key. */
+  readonly keyOf?: string;
   /** Not every text is allowed: one that is. */
   readonly like?: string;
 }
@@ -142,7 +151,7 @@ export interface FormatPart extends Part {
 }
 
 /** The names that expressions of a task may use, where its field does not say. */
-export const taskScope: readonly string[] = ['params', 'env', 'run', 'tasks', 'state', 'trigger', 'item'];
+export const taskScope: readonly string[] = ['params', 'env', 'run', 'tasks', 'state', 'trigger', 'item', 'index', 'error'];
 
 /** The names that expressions of a connection may use, where its field does not say. */
 export const configScope: readonly string[] = ['params', 'env'];

@@ -46,10 +46,13 @@ export const keywords = [
   'x-planned',
   'x-task',
   'x-connection',
+  'x-code',
   'x-format',
   'x-names',
   'x-auth',
   'x-extensions',
+  'x-longest',
+  'x-key-of',
 ];
 
 /** The file with the fields that all of a kind have. */

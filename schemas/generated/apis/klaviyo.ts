@@ -31,7 +31,9 @@ export const manifest: Manifest = {
   "rate_limit": {
     "requests": 10,
     "per": "1s",
-    "concurrent": 4
+    "concurrent": 4,
+    "remaining_header": "ratelimit-remaining",
+    "reset_header": "ratelimit-reset"
   },
   "errors": {
     "message": "/errors/0/detail",

@@ -9,7 +9,7 @@ export function validate(data) {
 
 const validateOwn = validate20;
 
-const schema31 = {"type":"object","required":["op","tasks"],"properties":{"op":{"const":"foreach"},"items":{"type":["array","string"],"allOf":[{"if":{"type":"array"},"then":{"type":"array","items":{}}},{"if":{"type":"string"},"then":{"type":"string","minLength":1}}]},"tasks":{"type":"array","items":{"type":"object","properties":{"op":{"type":"string"}},"required":["op"]},"minItems":1},"concurrency":{"type":"integer","minimum":1,"maximum":256},"id":{},"title":{},"connection":{},"from":{"type":"string","minLength":1},"when":{},"retry":{},"timeout":{},"on_error":{},"disabled":{}},"additionalProperties":false};
+const schema31 = {"type":"object","required":["op","tasks"],"properties":{"op":{"const":"foreach"},"items":{"type":["array","string"],"allOf":[{"if":{"type":"array"},"then":{"type":"array","items":{}}},{"if":{"type":"string"},"then":{"type":"string","minLength":1}}]},"each":{"type":"string","enum":["row","file"]},"tasks":{"type":"array","items":{"type":"object","properties":{"op":{"type":"string"}},"required":["op"]},"minItems":1},"concurrency":{"type":"integer","minimum":1,"maximum":256},"id":{},"title":{},"connection":{},"from":{"type":"string","minLength":1},"when":{},"retry":{},"timeout":{},"on_error":{},"disabled":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -188,11 +188,10 @@ vErrors.push(err11);
 errors++;
 }
 }
-if(data.tasks !== undefined){
-let data2 = data.tasks;
-if(Array.isArray(data2)){
-if(data2.length < 1){
-const err12 = {instancePath:instancePath+"/tasks",schemaPath:"#/properties/tasks/minItems",keyword:"minItems",params:{limit: 1}};
+if(data.each !== undefined){
+let data2 = data.each;
+if(typeof data2 !== "string"){
+const err12 = {instancePath:instancePath+"/each",schemaPath:"#/properties/each/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -201,12 +200,8 @@ vErrors.push(err12);
 }
 errors++;
 }
-const len0 = data2.length;
-for(let i0=0; i0<len0; i0++){
-let data3 = data2[i0];
-if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
-if(data3.op === undefined){
-const err13 = {instancePath:instancePath+"/tasks/" + i0,schemaPath:"#/properties/tasks/items/required",keyword:"required",params:{missingProperty: "op"}};
+if(!((data2 === "row") || (data2 === "file"))){
+const err13 = {instancePath:instancePath+"/each",schemaPath:"#/properties/each/enum",keyword:"enum",params:{allowedValues: schema31.properties.each.enum}};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -215,9 +210,12 @@ vErrors.push(err13);
 }
 errors++;
 }
-if(data3.op !== undefined){
-if(typeof data3.op !== "string"){
-const err14 = {instancePath:instancePath+"/tasks/" + i0+"/op",schemaPath:"#/properties/tasks/items/properties/op/type",keyword:"type",params:{type: "string"}};
+}
+if(data.tasks !== undefined){
+let data3 = data.tasks;
+if(Array.isArray(data3)){
+if(data3.length < 1){
+const err14 = {instancePath:instancePath+"/tasks",schemaPath:"#/properties/tasks/minItems",keyword:"minItems",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -226,10 +224,12 @@ vErrors.push(err14);
 }
 errors++;
 }
-}
-}
-else {
-const err15 = {instancePath:instancePath+"/tasks/" + i0,schemaPath:"#/properties/tasks/items/type",keyword:"type",params:{type: "object"}};
+const len0 = data3.length;
+for(let i0=0; i0<len0; i0++){
+let data4 = data3[i0];
+if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
+if(data4.op === undefined){
+const err15 = {instancePath:instancePath+"/tasks/" + i0,schemaPath:"#/properties/tasks/items/required",keyword:"required",params:{missingProperty: "op"}};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -238,10 +238,9 @@ vErrors.push(err15);
 }
 errors++;
 }
-}
-}
-else {
-const err16 = {instancePath:instancePath+"/tasks",schemaPath:"#/properties/tasks/type",keyword:"type",params:{type: "array"}};
+if(data4.op !== undefined){
+if(typeof data4.op !== "string"){
+const err16 = {instancePath:instancePath+"/tasks/" + i0+"/op",schemaPath:"#/properties/tasks/items/properties/op/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -251,10 +250,9 @@ vErrors.push(err16);
 errors++;
 }
 }
-if(data.concurrency !== undefined){
-let data5 = data.concurrency;
-if(!(((typeof data5 == "number") && (!(data5 % 1) && !isNaN(data5))) && (isFinite(data5)))){
-const err17 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/type",keyword:"type",params:{type: "integer"}};
+}
+else {
+const err17 = {instancePath:instancePath+"/tasks/" + i0,schemaPath:"#/properties/tasks/items/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -263,9 +261,10 @@ vErrors.push(err17);
 }
 errors++;
 }
-if((typeof data5 == "number") && (isFinite(data5))){
-if(data5 > 256 || isNaN(data5)){
-const err18 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/maximum",keyword:"maximum",params:{comparison: "<=", limit: 256}};
+}
+}
+else {
+const err18 = {instancePath:instancePath+"/tasks",schemaPath:"#/properties/tasks/type",keyword:"type",params:{type: "array"}};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -274,8 +273,11 @@ vErrors.push(err18);
 }
 errors++;
 }
-if(data5 < 1 || isNaN(data5)){
-const err19 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+}
+if(data.concurrency !== undefined){
+let data6 = data.concurrency;
+if(!(((typeof data6 == "number") && (!(data6 % 1) && !isNaN(data6))) && (isFinite(data6)))){
+const err19 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/type",keyword:"type",params:{type: "integer"}};
 if(vErrors === null){
 vErrors = [err19];
 }
@@ -284,13 +286,9 @@ vErrors.push(err19);
 }
 errors++;
 }
-}
-}
-if(data.from !== undefined){
-let data6 = data.from;
-if(typeof data6 === "string"){
-if(data6.length < 1){
-const err20 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/minLength",keyword:"minLength",params:{limit: 1}};
+if((typeof data6 == "number") && (isFinite(data6))){
+if(data6 > 256 || isNaN(data6)){
+const err20 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/maximum",keyword:"maximum",params:{comparison: "<=", limit: 256}};
 if(vErrors === null){
 vErrors = [err20];
 }
@@ -299,9 +297,8 @@ vErrors.push(err20);
 }
 errors++;
 }
-}
-else {
-const err21 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/type",keyword:"type",params:{type: "string"}};
+if(data6 < 1 || isNaN(data6)){
+const err21 = {instancePath:instancePath+"/concurrency",schemaPath:"#/properties/concurrency/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
 if(vErrors === null){
 vErrors = [err21];
 }
@@ -312,13 +309,39 @@ errors++;
 }
 }
 }
-else {
-const err22 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(data.from !== undefined){
+let data7 = data.from;
+if(typeof data7 === "string"){
+if(data7.length < 1){
+const err22 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/minLength",keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err22];
 }
 else {
 vErrors.push(err22);
+}
+errors++;
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+}
+else {
+const err24 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
 }
 errors++;
 }

@@ -9,8 +9,9 @@ export function validate(data) {
 
 const validateOwn = validate20;
 
-const schema31 = {"type":"object","required":["op","values"],"properties":{"op":{"const":"group"},"by":{"type":"array","items":{"type":"string","minLength":1},"minItems":1},"values":{"type":"object","minProperties":1,"additionalProperties":{"type":"object","properties":{"function":{"type":"string","enum":["count","sum","avg","min","max","first","last","count_distinct","list"]},"column":{"type":"string","minLength":1}},"required":["function"],"additionalProperties":false}},"id":{},"title":{},"connection":{},"from":{"type":"string","minLength":1},"when":{},"retry":{},"timeout":{},"on_error":{},"disabled":{}},"additionalProperties":false};
+const schema31 = {"type":"object","required":["op","values"],"properties":{"op":{"const":"group"},"by":{"type":"array","items":{"type":"string","minLength":1},"minItems":1,"uniqueItems":true},"values":{"type":"object","minProperties":1,"additionalProperties":{"type":"object","properties":{"function":{"type":"string","enum":["count","sum","avg","min","max","first","last","count_distinct","list"]},"column":{"type":"string","minLength":1},"max_values":{"type":"integer","minimum":1}},"if":{"properties":{"function":{"not":{"const":"count"}}}},"then":{"required":["column"]},"required":["function"],"additionalProperties":false}},"memory":{"type":["integer","string"],"allOf":[{"if":{"type":"integer"},"then":{"type":"integer","minimum":1}},{"if":{"type":"string"},"then":{"type":"string","pattern":"^[0-9]+(\\.[0-9]+)? ?([kKMGT]i?)?B$"}}]},"id":{},"title":{},"connection":{},"from":{"type":"string","minLength":1},"when":{},"retry":{},"timeout":{},"on_error":{},"disabled":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
+const pattern4 = new RegExp("^[0-9]+(\\.[0-9]+)? ?([kKMGT]i?)?B$", "u");
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
 let vErrors = null;
@@ -106,9 +107,18 @@ vErrors.push(err6);
 errors++;
 }
 }
+let i1 = data1.length;
+let j0;
+if(i1 > 1){
+const indices0 = {};
+for(;i1--;){
+let item0 = data1[i1];
+if(typeof item0 !== "string"){
+continue;
 }
-else {
-const err7 = {instancePath:instancePath+"/by",schemaPath:"#/properties/by/type",keyword:"type",params:{type: "array"}};
+if(typeof indices0[item0] == "number"){
+j0 = indices0[item0];
+const err7 = {instancePath:instancePath+"/by",schemaPath:"#/properties/by/uniqueItems",keyword:"uniqueItems",params:{i: i1, j: j0}};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -116,13 +126,14 @@ else {
 vErrors.push(err7);
 }
 errors++;
+break;
+}
+indices0[item0] = i1;
 }
 }
-if(data.values !== undefined){
-let data3 = data.values;
-if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
-if(Object.keys(data3).length < 1){
-const err8 = {instancePath:instancePath+"/values",schemaPath:"#/properties/values/minProperties",keyword:"minProperties",params:{limit: 1}};
+}
+else {
+const err8 = {instancePath:instancePath+"/by",schemaPath:"#/properties/by/type",keyword:"type",params:{type: "array"}};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -131,11 +142,12 @@ vErrors.push(err8);
 }
 errors++;
 }
-for(const key1 in data3){
-let data4 = data3[key1];
-if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
-if(data4.function === undefined){
-const err9 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/values/additionalProperties/required",keyword:"required",params:{missingProperty: "function"}};
+}
+if(data.values !== undefined){
+let data3 = data.values;
+if(data3 && typeof data3 == "object" && !Array.isArray(data3)){
+if(Object.keys(data3).length < 1){
+const err9 = {instancePath:instancePath+"/values",schemaPath:"#/properties/values/minProperties",keyword:"minProperties",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -144,9 +156,17 @@ vErrors.push(err9);
 }
 errors++;
 }
-for(const key2 in data4){
-if(!((key2 === "function") || (key2 === "column"))){
-const err10 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/values/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2}};
+for(const key1 in data3){
+let data4 = data3[key1];
+const _errs12 = errors;
+let valid5 = true;
+const _errs13 = errors;
+if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
+if(data4.function !== undefined){
+const _errs15 = errors;
+const _errs16 = errors;
+if("count" !== data4.function){
+const err10 = {};
 if(vErrors === null){
 vErrors = [err10];
 }
@@ -155,11 +175,9 @@ vErrors.push(err10);
 }
 errors++;
 }
-}
-if(data4.function !== undefined){
-let data5 = data4.function;
-if(typeof data5 !== "string"){
-const err11 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/function",schemaPath:"#/properties/values/additionalProperties/properties/function/type",keyword:"type",params:{type: "string"}};
+var valid7 = _errs16 === errors;
+if(valid7){
+const err11 = {};
 if(vErrors === null){
 vErrors = [err11];
 }
@@ -168,8 +186,34 @@ vErrors.push(err11);
 }
 errors++;
 }
-if(!(((((((((data5 === "count") || (data5 === "sum")) || (data5 === "avg")) || (data5 === "min")) || (data5 === "max")) || (data5 === "first")) || (data5 === "last")) || (data5 === "count_distinct")) || (data5 === "list"))){
-const err12 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/function",schemaPath:"#/properties/values/additionalProperties/properties/function/enum",keyword:"enum",params:{allowedValues: schema31.properties.values.additionalProperties.properties.function.enum}};
+else {
+errors = _errs15;
+if(vErrors !== null){
+if(_errs15){
+vErrors.length = _errs15;
+}
+else {
+vErrors = null;
+}
+}
+}
+}
+}
+var _valid0 = _errs13 === errors;
+errors = _errs12;
+if(vErrors !== null){
+if(_errs12){
+vErrors.length = _errs12;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid0){
+const _errs17 = errors;
+if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
+if(data4.column === undefined){
+const err12 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/values/additionalProperties/then/required",keyword:"required",params:{missingProperty: "column"}};
 if(vErrors === null){
 vErrors = [err12];
 }
@@ -179,11 +223,11 @@ vErrors.push(err12);
 errors++;
 }
 }
-if(data4.column !== undefined){
-let data6 = data4.column;
-if(typeof data6 === "string"){
-if(data6.length < 1){
-const err13 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/column",schemaPath:"#/properties/values/additionalProperties/properties/column/minLength",keyword:"minLength",params:{limit: 1}};
+var _valid0 = _errs17 === errors;
+valid5 = _valid0;
+}
+if(!valid5){
+const err13 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/values/additionalProperties/if",keyword:"if",params:{failingKeyword: "then"}};
 if(vErrors === null){
 vErrors = [err13];
 }
@@ -192,9 +236,9 @@ vErrors.push(err13);
 }
 errors++;
 }
-}
-else {
-const err14 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/column",schemaPath:"#/properties/values/additionalProperties/properties/column/type",keyword:"type",params:{type: "string"}};
+if(data4 && typeof data4 == "object" && !Array.isArray(data4)){
+if(data4.function === undefined){
+const err14 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/values/additionalProperties/required",keyword:"required",params:{missingProperty: "function"}};
 if(vErrors === null){
 vErrors = [err14];
 }
@@ -203,10 +247,9 @@ vErrors.push(err14);
 }
 errors++;
 }
-}
-}
-else {
-const err15 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/values/additionalProperties/type",keyword:"type",params:{type: "object"}};
+for(const key2 in data4){
+if(!(((key2 === "function") || (key2 === "column")) || (key2 === "max_values"))){
+const err15 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/values/additionalProperties/additionalProperties",keyword:"additionalProperties",params:{additionalProperty: key2}};
 if(vErrors === null){
 vErrors = [err15];
 }
@@ -216,9 +259,10 @@ vErrors.push(err15);
 errors++;
 }
 }
-}
-else {
-const err16 = {instancePath:instancePath+"/values",schemaPath:"#/properties/values/type",keyword:"type",params:{type: "object"}};
+if(data4.function !== undefined){
+let data6 = data4.function;
+if(typeof data6 !== "string"){
+const err16 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/function",schemaPath:"#/properties/values/additionalProperties/properties/function/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err16];
 }
@@ -227,12 +271,8 @@ vErrors.push(err16);
 }
 errors++;
 }
-}
-if(data.from !== undefined){
-let data7 = data.from;
-if(typeof data7 === "string"){
-if(data7.length < 1){
-const err17 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/minLength",keyword:"minLength",params:{limit: 1}};
+if(!(((((((((data6 === "count") || (data6 === "sum")) || (data6 === "avg")) || (data6 === "min")) || (data6 === "max")) || (data6 === "first")) || (data6 === "last")) || (data6 === "count_distinct")) || (data6 === "list"))){
+const err17 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/function",schemaPath:"#/properties/values/additionalProperties/properties/function/enum",keyword:"enum",params:{allowedValues: schema31.properties.values.additionalProperties.properties.function.enum}};
 if(vErrors === null){
 vErrors = [err17];
 }
@@ -242,8 +282,11 @@ vErrors.push(err17);
 errors++;
 }
 }
-else {
-const err18 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/type",keyword:"type",params:{type: "string"}};
+if(data4.column !== undefined){
+let data7 = data4.column;
+if(typeof data7 === "string"){
+if(data7.length < 1){
+const err18 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/column",schemaPath:"#/properties/values/additionalProperties/properties/column/minLength",keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err18];
 }
@@ -253,14 +296,232 @@ vErrors.push(err18);
 errors++;
 }
 }
-}
 else {
-const err19 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+const err19 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/column",schemaPath:"#/properties/values/additionalProperties/properties/column/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err19];
 }
 else {
 vErrors.push(err19);
+}
+errors++;
+}
+}
+if(data4.max_values !== undefined){
+let data8 = data4.max_values;
+if(!(((typeof data8 == "number") && (!(data8 % 1) && !isNaN(data8))) && (isFinite(data8)))){
+const err20 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/max_values",schemaPath:"#/properties/values/additionalProperties/properties/max_values/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err20];
+}
+else {
+vErrors.push(err20);
+}
+errors++;
+}
+if((typeof data8 == "number") && (isFinite(data8))){
+if(data8 < 1 || isNaN(data8)){
+const err21 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1")+"/max_values",schemaPath:"#/properties/values/additionalProperties/properties/max_values/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err21];
+}
+else {
+vErrors.push(err21);
+}
+errors++;
+}
+}
+}
+}
+else {
+const err22 = {instancePath:instancePath+"/values/" + key1.replace(/~/g, "~0").replace(/\//g, "~1"),schemaPath:"#/properties/values/additionalProperties/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err22];
+}
+else {
+vErrors.push(err22);
+}
+errors++;
+}
+}
+}
+else {
+const err23 = {instancePath:instancePath+"/values",schemaPath:"#/properties/values/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err23];
+}
+else {
+vErrors.push(err23);
+}
+errors++;
+}
+}
+if(data.memory !== undefined){
+let data9 = data.memory;
+if((!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))) && (typeof data9 !== "string")){
+const err24 = {instancePath:instancePath+"/memory",schemaPath:"#/properties/memory/type",keyword:"type",params:{type: schema31.properties.memory.type}};
+if(vErrors === null){
+vErrors = [err24];
+}
+else {
+vErrors.push(err24);
+}
+errors++;
+}
+const _errs28 = errors;
+let valid10 = true;
+const _errs29 = errors;
+if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
+const err25 = {};
+if(vErrors === null){
+vErrors = [err25];
+}
+else {
+vErrors.push(err25);
+}
+errors++;
+}
+var _valid1 = _errs29 === errors;
+errors = _errs28;
+if(vErrors !== null){
+if(_errs28){
+vErrors.length = _errs28;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid1){
+const _errs31 = errors;
+if(!(((typeof data9 == "number") && (!(data9 % 1) && !isNaN(data9))) && (isFinite(data9)))){
+const err26 = {instancePath:instancePath+"/memory",schemaPath:"#/properties/memory/allOf/0/then/type",keyword:"type",params:{type: "integer"}};
+if(vErrors === null){
+vErrors = [err26];
+}
+else {
+vErrors.push(err26);
+}
+errors++;
+}
+if((typeof data9 == "number") && (isFinite(data9))){
+if(data9 < 1 || isNaN(data9)){
+const err27 = {instancePath:instancePath+"/memory",schemaPath:"#/properties/memory/allOf/0/then/minimum",keyword:"minimum",params:{comparison: ">=", limit: 1}};
+if(vErrors === null){
+vErrors = [err27];
+}
+else {
+vErrors.push(err27);
+}
+errors++;
+}
+}
+var _valid1 = _errs31 === errors;
+valid10 = _valid1;
+}
+if(!valid10){
+const err28 = {instancePath:instancePath+"/memory",schemaPath:"#/properties/memory/allOf/0/if",keyword:"if",params:{failingKeyword: "then"}};
+if(vErrors === null){
+vErrors = [err28];
+}
+else {
+vErrors.push(err28);
+}
+errors++;
+}
+const _errs34 = errors;
+let valid11 = true;
+const _errs35 = errors;
+if(typeof data9 !== "string"){
+const err29 = {};
+if(vErrors === null){
+vErrors = [err29];
+}
+else {
+vErrors.push(err29);
+}
+errors++;
+}
+var _valid2 = _errs35 === errors;
+errors = _errs34;
+if(vErrors !== null){
+if(_errs34){
+vErrors.length = _errs34;
+}
+else {
+vErrors = null;
+}
+}
+if(_valid2){
+const _errs37 = errors;
+if(typeof data9 === "string"){
+if(!pattern4.test(data9)){
+const err30 = {instancePath:instancePath+"/memory",schemaPath:"#/properties/memory/allOf/1/then/pattern",keyword:"pattern",params:{pattern: "^[0-9]+(\\.[0-9]+)? ?([kKMGT]i?)?B$"}};
+if(vErrors === null){
+vErrors = [err30];
+}
+else {
+vErrors.push(err30);
+}
+errors++;
+}
+}
+else {
+const err31 = {instancePath:instancePath+"/memory",schemaPath:"#/properties/memory/allOf/1/then/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err31];
+}
+else {
+vErrors.push(err31);
+}
+errors++;
+}
+var _valid2 = _errs37 === errors;
+valid11 = _valid2;
+}
+if(!valid11){
+const err32 = {instancePath:instancePath+"/memory",schemaPath:"#/properties/memory/allOf/1/if",keyword:"if",params:{failingKeyword: "then"}};
+if(vErrors === null){
+vErrors = [err32];
+}
+else {
+vErrors.push(err32);
+}
+errors++;
+}
+}
+if(data.from !== undefined){
+let data10 = data.from;
+if(typeof data10 === "string"){
+if(data10.length < 1){
+const err33 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/minLength",keyword:"minLength",params:{limit: 1}};
+if(vErrors === null){
+vErrors = [err33];
+}
+else {
+vErrors.push(err33);
+}
+errors++;
+}
+}
+else {
+const err34 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/type",keyword:"type",params:{type: "string"}};
+if(vErrors === null){
+vErrors = [err34];
+}
+else {
+vErrors.push(err34);
+}
+errors++;
+}
+}
+}
+else {
+const err35 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
+if(vErrors === null){
+vErrors = [err35];
+}
+else {
+vErrors.push(err35);
 }
 errors++;
 }

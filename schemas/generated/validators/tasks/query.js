@@ -9,7 +9,7 @@ export function validate(data) {
 
 const validateOwn = validate20;
 
-const schema31 = {"type":"object","required":["op","connection","query"],"properties":{"op":{"const":"query"},"query":{"type":"string","minLength":1},"parameters":{"type":"array","items":{}},"read_only":{"type":"boolean"},"id":{},"title":{},"connection":{},"from":{"type":"string","minLength":1},"when":{},"retry":{},"timeout":{},"on_error":{},"disabled":{}},"additionalProperties":false};
+const schema31 = {"type":"object","required":["op","connection","query"],"properties":{"op":{"const":"query"},"query":{"type":"string","minLength":1},"parameters":{"type":"array","items":{}},"id":{},"title":{},"connection":{},"from":{"type":"string","minLength":1},"when":{},"retry":{},"timeout":{},"on_error":{},"disabled":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -114,9 +114,11 @@ vErrors.push(err7);
 errors++;
 }
 }
-if(data.read_only !== undefined){
-if(typeof data.read_only !== "boolean"){
-const err8 = {instancePath:instancePath+"/read_only",schemaPath:"#/properties/read_only/type",keyword:"type",params:{type: "boolean"}};
+if(data.from !== undefined){
+let data3 = data.from;
+if(typeof data3 === "string"){
+if(data3.length < 1){
+const err8 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/minLength",keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -126,11 +128,8 @@ vErrors.push(err8);
 errors++;
 }
 }
-if(data.from !== undefined){
-let data4 = data.from;
-if(typeof data4 === "string"){
-if(data4.length < 1){
-const err9 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/minLength",keyword:"minLength",params:{limit: 1}};
+else {
+const err9 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err9];
 }
@@ -140,25 +139,14 @@ vErrors.push(err9);
 errors++;
 }
 }
+}
 else {
-const err10 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/type",keyword:"type",params:{type: "string"}};
+const err10 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err10];
 }
 else {
 vErrors.push(err10);
-}
-errors++;
-}
-}
-}
-else {
-const err11 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
-if(vErrors === null){
-vErrors = [err11];
-}
-else {
-vErrors.push(err11);
 }
 errors++;
 }

@@ -9,7 +9,7 @@ export function validate(data) {
 
 const validateOwn = validate20;
 
-const schema31 = {"type":"object","required":["op","pipe"],"properties":{"op":{"const":"run"},"pipe":{"type":"string","minLength":1},"params":{"type":"object","additionalProperties":true},"wait":{"type":"boolean"},"id":{},"title":{},"connection":{},"from":{"type":"string","minLength":1},"when":{},"retry":{},"timeout":{},"on_error":{},"disabled":{}},"additionalProperties":false};
+const schema31 = {"type":"object","required":["op","pipe"],"properties":{"op":{"const":"run"},"pipe":{"type":"string","minLength":1},"params":{"type":"object","additionalProperties":true},"id":{},"title":{},"connection":{},"from":{"type":"string","minLength":1},"when":{},"retry":{},"timeout":{},"on_error":{},"disabled":{}},"additionalProperties":false};
 const func1 = Object.prototype.hasOwnProperty;
 
 function validate20(data, {instancePath="", parentData, parentDataProperty, rootData=data, dynamicAnchors={}}={}){
@@ -107,9 +107,11 @@ vErrors.push(err6);
 errors++;
 }
 }
-if(data.wait !== undefined){
-if(typeof data.wait !== "boolean"){
-const err7 = {instancePath:instancePath+"/wait",schemaPath:"#/properties/wait/type",keyword:"type",params:{type: "boolean"}};
+if(data.from !== undefined){
+let data3 = data.from;
+if(typeof data3 === "string"){
+if(data3.length < 1){
+const err7 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/minLength",keyword:"minLength",params:{limit: 1}};
 if(vErrors === null){
 vErrors = [err7];
 }
@@ -119,11 +121,8 @@ vErrors.push(err7);
 errors++;
 }
 }
-if(data.from !== undefined){
-let data4 = data.from;
-if(typeof data4 === "string"){
-if(data4.length < 1){
-const err8 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/minLength",keyword:"minLength",params:{limit: 1}};
+else {
+const err8 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/type",keyword:"type",params:{type: "string"}};
 if(vErrors === null){
 vErrors = [err8];
 }
@@ -133,25 +132,14 @@ vErrors.push(err8);
 errors++;
 }
 }
+}
 else {
-const err9 = {instancePath:instancePath+"/from",schemaPath:"#/properties/from/type",keyword:"type",params:{type: "string"}};
+const err9 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
 if(vErrors === null){
 vErrors = [err9];
 }
 else {
 vErrors.push(err9);
-}
-errors++;
-}
-}
-}
-else {
-const err10 = {instancePath,schemaPath:"#/type",keyword:"type",params:{type: "object"}};
-if(vErrors === null){
-vErrors = [err10];
-}
-else {
-vErrors.push(err10);
 }
 errors++;
 }
