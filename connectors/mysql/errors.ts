@@ -1,5 +1,6 @@
 // What the server or the driver says, in the catalogue's words.
 import { asFailure, Failure, failure } from '../../engine/errors.ts';
+import { onlyReads } from '../shared/sql.ts';
 import type { ServerError } from './packets.ts';
 
 /** What was being done when it went wrong. */
@@ -77,7 +78,7 @@ export function databaseFailure(error: unknown, place: Place): Failure {
     return failure('CONNECTION_LOST', { host: place.host, reason }, cause);
   }
   if (errno === 1792) {
-    return failure('SQL_REFUSED', { where, reason: `${reason}; a read may not change anything` }, cause);
+    return failure('SQL_REFUSED', { where, reason: `${reason}; ${onlyReads}` }, cause);
   }
   if (isOfRow(known)) return failure('ROW_REFUSED', { where, record: '', reason }, cause);
   if (known.sqlState.startsWith('42') || has([1060, 1064, 1210, 1235, 1267, 1295, 4161], errno)) {

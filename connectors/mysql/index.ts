@@ -8,6 +8,7 @@ import { type Config, createSessions } from './connect.ts';
 import { orderedStream, orderOf } from './ordered.ts';
 import { partitioned, partsOf } from './partition.ts';
 import { querySource, rowStream, selection, tableSource } from './rows.ts';
+import { statementStream } from './run-statement.ts';
 import { writeTable } from './write.ts';
 
 export const connector = defineConnector({
@@ -50,11 +51,12 @@ export const connector = defineConnector({
         });
       },
 
-      /** A statement that only reads; it may not change anything. */
       async query(statement, parameters, o) {
-        if (o.readOnly !== true) throw failure('OPERATION_PENDING', { what: 'a query that writes' });
         const place = sessions.place(`/${context.name}, \`query\``);
-        const source = await sessions.use(place, o, (session) => querySource(session, statement, parameters));
+        if (o.readOnly !== true) return statementStream(sessions, place, statement, parameters, o);
+        const source = await sessions.use(place, o, (session) =>
+          querySource(session, statement, parameters, place.shown),
+        );
         return rowStream(sessions, place, source, o);
       },
 

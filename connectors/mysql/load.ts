@@ -12,6 +12,8 @@ export interface Refusal {
   reason: string;
   /** The first such line, from 1, where the server says it. */
   line?: number;
+  /** Others that it has named in the same go, each with what it has against it. */
+  others?: readonly Refusal[];
 }
 
 /** Puts lines into a table. A refusal leaves the statement's rows half-done: go back to a savepoint. */
@@ -75,11 +77,16 @@ async function* each<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T
 }
 
 async function warning(wire: Session['wire']): Promise<Refusal> {
-  const { rows } = await wire.query('show warnings limit 2');
+  const { rows } = await wire.query('show warnings');
   const [first, second] = rows.map(([, , message]) => message!);
   // Of a document that is none it says what is wrong, and then of which column it is.
   const isCheck = second !== undefined && rows[1]![1] === '4025' && rows[0]![1] !== '4025';
-  return refusalOf(isCheck ? `${first}; ${second}` : (first ?? 'the server warned of something and did not say what'));
+  if (isCheck) return refusalOf(`${first}; ${second}`);
+  const all = rows.map(([, , message]) => refusalOf(message!));
+  // What the types of a line are refused for depends on no other line; the rest is found out once these are gone.
+  const named = all.filter(({ line }, i) => line !== undefined && all.findIndex((other) => other.line === line) === i);
+  if (named.length > 0) return { ...named[0]!, others: named.slice(1) };
+  return all[0] ?? { reason: 'the server warned of something and did not say what' };
 }
 
 const statementBytes = 512 * 1024;

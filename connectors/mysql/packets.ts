@@ -15,6 +15,8 @@ export interface Field {
 export interface Done {
   affected: number;
   warnings: number;
+  /** Another result follows. */
+  more?: boolean;
 }
 
 /** An error of the server, with its number and SQLSTATE. */
@@ -39,7 +41,16 @@ export function doneOf(packet: Buffer): Done {
   const read = reader(packet, 1);
   const affected = read.length();
   read.length();
-  return { affected, warnings: packet.readUInt16LE(read.at() + 2) };
+  return { affected, warnings: packet.readUInt16LE(read.at() + 2), more: isMore(packet.readUInt16LE(read.at())) };
+}
+
+/** Of the end of rows: whether another result follows. */
+export function endsWithMore(packet: Buffer): boolean {
+  return isMore(packet.readUInt16LE(3));
+}
+
+function isMore(status: number): boolean {
+  return (status & 8) !== 0;
 }
 
 export function fieldOf(packet: Buffer, extended: boolean): Field {

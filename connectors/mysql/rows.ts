@@ -2,7 +2,7 @@
 import type { CallOptions, ReadOptions } from '../../engine/contracts/connector.ts';
 import type { Column, RowStream, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
-import { withoutEnd } from '../shared/sql.ts';
+import { refuseWriting, withoutEnd } from '../shared/sql.ts';
 import { columnAlone, quoted, type Table } from './catalog.ts';
 import type { Session, Sessions } from './connect.ts';
 import { decodeRows } from './decode.ts';
@@ -93,10 +93,21 @@ export function selection(
 }
 
 /** A query that only reads. Its columns are asked of the server without running it. */
-export async function querySource({ wire }: Session, statement: string, parameters: readonly Value[]): Promise<Source> {
+export async function querySource(
+  { wire }: Session,
+  statement: string,
+  parameters: readonly Value[],
+  shown: string,
+): Promise<Source> {
+  refuseWriting(statement, shown);
   // Only what reads can stand in parentheses; whatever else would be done, also in a transaction that only reads.
   const inside = (text: string) => `select * from (${text}\n) as pipewright_source`;
   const { statement: bound, fields } = await bind(wire, withoutEnd(statement), parameters, inside);
+  return { statement: bound, columns: fieldColumns(fields) };
+}
+
+/** The columns of a result. */
+export function fieldColumns(fields: readonly Field[]): Column[] {
   const columns = fields.map(columnOfField);
   const single = columns.find(({ native }) => native?.startsWith('float'));
   if (single !== undefined) {
@@ -106,14 +117,14 @@ export async function querySource({ wire }: Session, statement: string, paramete
       target: `a number; select it as \`${single.name} + 0e0\``,
     });
   }
-  return { statement: bound, columns };
+  return columns;
 }
 
 /**
  * The text with its parameters as literals. The server looks at the whole statement twice, without running it: how many
  * placeholders there are is its own word, and of which types the columns are it can only say with the values.
  */
-async function bind(
+export async function bind(
   { prepare }: Session['wire'],
   text: string,
   values: readonly Value[],

@@ -83,24 +83,44 @@ export function createSegments(
       positions === undefined ? Array.from({ length: count }, (_, i) => before + i + 1) : [...positions],
     );
     const rows = onReject === undefined ? [] : pieces.flatMap((piece) => [...(piece.rows ?? [])]);
-    let refused = 0;
-    const reject = async (line: number, { reason }: Refusal) => {
-      const position = numbered[line]!;
-      if (onReject === undefined)
-        throw failure('ROW_REFUSED', { where, record: `, record ${position}`, position, reason });
-      refused++;
-      await onReject({ row: rows[line]!, reason, position });
+    const refused: { line: number; reason: string }[] = [];
+    /** Runs of lines that stand together in the bytes. */
+    const chunksOf = (lines: readonly number[]): Buffer[] => {
+      const chunks: Buffer[] = [];
+      for (let i = 0; i < lines.length; ) {
+        const first = i;
+        while (lines[++i] === lines[first]! + i - first);
+        chunks.push(bytes.subarray(starts[lines[first]!], starts[lines[i - 1]! + 1]));
+      }
+      return chunks;
     };
-    const halves = async (from: number, to: number, known?: Refusal): Promise<void> => {
-      const refusal = known ?? (await attempt([bytes.subarray(starts[from], starts[to])]));
+    const put = async (lines: readonly number[], known?: Refusal): Promise<void> => {
+      if (lines.length === 0) return;
+      const refusal = known ?? (await attempt(chunksOf(lines)));
       if (refusal === undefined) return;
-      if (onReject === undefined && refusal.line !== undefined) await reject(from + refusal.line - 1, refusal);
-      if (to - from === 1) return reject(from, refusal);
-      const middle = (from + to) >> 1;
-      await halves(from, middle);
-      await halves(middle, to);
+      const named = refusal.line === undefined ? [] : [refusal, ...(refusal.others ?? [])];
+      const wrong = new Map(named.map(({ line, reason }) => [lines[line! - 1]!, reason]));
+      if (onReject === undefined && wrong.size > 0) throw refusedRow(Math.min(...wrong.keys()), refusal.reason);
+      if (wrong.size > 0) {
+        for (const [line, reason] of wrong) refused.push({ line, reason });
+        return put(lines.filter((line) => !wrong.has(line)));
+      }
+      if (lines.length === 1) {
+        if (onReject === undefined) throw refusedRow(lines[0]!, refusal.reason);
+        refused.push({ line: lines[0]!, reason: refusal.reason });
+        return;
+      }
+      const middle = lines.length >> 1;
+      await put(lines.slice(0, middle));
+      await put(lines.slice(middle));
     };
-    await halves(0, numbered.length, whole);
-    return refused;
+    const refusedRow = (line: number, reason: string) => {
+      const place = numbered[line]!;
+      return failure('ROW_REFUSED', { where, record: `, record ${place}`, position: place, reason });
+    };
+    await put(Array.from(numbered.keys()), whole);
+    refused.sort((a, b) => a.line - b.line);
+    for (const { line, reason } of refused) await onReject!({ row: rows[line]!, reason, position: numbered[line]! });
+    return refused.length;
   }
 }

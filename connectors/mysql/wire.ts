@@ -1,7 +1,7 @@
 // The text protocol on a session that the driver has logged in: one statement at a time, rows as whole packets, and the
 // bytes of LOAD DATA LOCAL. https://dev.mysql.com/doc/dev/mysql-server/latest/PAGE_PROTOCOL.html
 import type { Socket } from 'node:net';
-import { type Done, doneOf, errorOf, type Field, fieldOf, isEnd, textsOf } from './packets.ts';
+import { type Done, doneOf, endsWithMore, errorOf, type Field, fieldOf, isEnd, textsOf } from './packets.ts';
 
 /** What is used of the driver's connection besides its public face. */
 export interface DriverConnection {
@@ -148,6 +148,39 @@ export function createWire(connection: DriverConnection): Wire {
     return fields;
   };
 
+  /** What follows the first result of a procedure. Gives how many rows it says were changed. */
+  const skipResults = async (more: boolean): Promise<number> => {
+    let affected = 0;
+    while (more) {
+      let last = await packet();
+      if (last[0] === 0) {
+        const done = doneOf(last);
+        affected += done.affected;
+        more = done.more === true;
+        continue;
+      }
+      if (last[0] !== 0xff) {
+        await fieldsOf(last);
+        do last = await packet();
+        while (!isEnd(last, 0, last.length));
+      }
+      if (last[0] === 0xff) {
+        busy = false;
+        throw errorOf(last);
+      }
+      more = endsWithMore(last);
+    }
+    return affected;
+  };
+
+  /** The server asks for a file, and gets an empty one: only `load` sends any. */
+  const refuseFile = async () => {
+    put(2, Buffer.alloc(0));
+    await packet();
+    busy = false;
+    throw Object.assign(new Error('it asks for a file of this machine'), { errno: 1148, sqlState: '42000' });
+  };
+
   async function* blocks(): AsyncGenerator<Buffer> {
     for (;;) {
       await need(4);
@@ -169,6 +202,7 @@ export function createWire(connection: DriverConnection): Wire {
       }
       if (ended !== undefined) {
         held = held.subarray(4 + ended.length);
+        if (ended[0] !== 0xff) await skipResults(endsWithMore(ended));
         busy = false;
         if (ended[0] === 0xff) throw errorOf(ended);
         return;
@@ -183,9 +217,12 @@ export function createWire(connection: DriverConnection): Wire {
     thread: connection.threadId,
     async query(statement) {
       const first = await send(statement);
+      if (first[0] === 0xfb) await refuseFile();
       if (first[0] === 0) {
+        const done = doneOf(first);
+        const affected = done.affected + (await skipResults(done.more === true));
         busy = false;
-        return { ...doneOf(first), rows: [] };
+        return { ...done, affected, rows: [] };
       }
       const fields = await fieldsOf(first);
       const rows: (string | null)[][] = [];
@@ -194,6 +231,7 @@ export function createWire(connection: DriverConnection): Wire {
     },
     async open(statement) {
       const first = await send(statement);
+      if (first[0] === 0xfb) await refuseFile();
       if (first[0] === 0) {
         busy = false;
         throw Object.assign(new Error('it gives no rows'), { errno: 1064, sqlState: '42000' });

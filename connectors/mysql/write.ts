@@ -108,6 +108,7 @@ async function load(
     });
     const source = piecesOf(known.stream, encode);
     // Without gaps locked, so that writers of other rows do not wait for each other.
+    await wire.query(`set session max_error_count = ${onReject === undefined ? 64 : 65_535}`);
     await wire.query(`set session sql_notes = ${o.lossy === 'allow' ? 0 : 1}`);
     await wire.query('set transaction isolation level read committed');
     await wire.query('start transaction');

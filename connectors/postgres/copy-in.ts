@@ -1,4 +1,5 @@
 // COPY FROM STDIN: bytes to the server, and which bytes it takes as they are.
+import type { ClientBase } from 'pg';
 import type { EncodedRows, Encoding } from '../../engine/contracts/data.ts';
 import { quoteText } from '../shared/sql.ts';
 import type { Session } from './connect.ts';
@@ -55,6 +56,42 @@ export async function openCopyIn({ client }: Session, statement: string): Promis
       if (refused === undefined) copy.destroy(reason instanceof Error ? reason : new Error(String(reason)));
     },
   };
+}
+
+interface Driver {
+  query(text: string): void;
+  sendCopyFromChunk(chunk: Uint8Array): void;
+  endCopyFrom(): void;
+}
+
+/**
+ * Statements with a COPY for each of the parts, all in one round trip: the server drops the bytes of what it does not come
+ * to. How many COPYs were done, and the server's error, after which the transaction can only go back.
+ */
+export function copyAtOnce(
+  client: ClientBase,
+  statements: string,
+  parts: readonly Uint8Array[],
+): Promise<{ copies: number; error?: Error }> {
+  return new Promise((resolve) => {
+    let copies = 0;
+    const query = {
+      submit(connection: Driver) {
+        connection.query(statements);
+        for (const part of parts) {
+          connection.sendCopyFromChunk(part);
+          connection.endCopyFrom();
+        }
+      },
+      handleCopyInResponse() {},
+      handleCommandComplete({ text }: { text: string }) {
+        if (text.startsWith('COPY ')) copies++;
+      },
+      handleError: (error: Error) => resolve({ copies, error }),
+      handleReadyForQuery: () => resolve({ copies }),
+    };
+    client.query(query as never);
+  });
 }
 
 /** Whether the server takes a line of `\.` in CSV for the end of the data. */

@@ -1,5 +1,6 @@
 // What the server or the driver says, in the catalogue's words.
 import { asFailure, Failure, failure } from '../../engine/errors.ts';
+import { onlyReads } from '../shared/sql.ts';
 
 /** What was being done when it went wrong. */
 export interface Place {
@@ -80,7 +81,9 @@ export function databaseFailure(error: unknown, place: Place): Failure {
       case '40P01':
         return failure('DATABASE_BUSY', { where, reason }, cause);
       case '25006':
-        return failure('SQL_REFUSED', { where, reason: `${reason}; a read may not change anything` }, cause);
+        return failure('SQL_REFUSED', { where, reason: `${reason}; ${onlyReads}` }, cause);
+      case '25001':
+        return failure('SQL_REFUSED', { where, reason: `${reason}, and a task is always one` }, cause);
       case '42P10':
         return failure(
           'SQL_REFUSED',
@@ -94,7 +97,10 @@ export function databaseFailure(error: unknown, place: Place): Failure {
       const inColumn = column === undefined || reason.includes(`"${column}"`) ? '' : `, column "${column}"`;
       return failure('ROW_REFUSED', { where, record: record + inColumn, position, column, reason }, cause);
     }
-    if (code.startsWith('42') || code.startsWith('0A')) return failure('SQL_REFUSED', { where, reason }, cause);
+    if (code.startsWith('42') || code.startsWith('0A')) {
+      const why = reason.includes('data-modifying') ? `${reason}; ${onlyReads}` : reason;
+      return failure('SQL_REFUSED', { where, reason: why }, cause);
+    }
     return failure('DATABASE_FAILED', { where, reason: `${reason} (SQLSTATE ${code})` }, cause);
   }
   return driverFailure(known, place);

@@ -7,6 +7,7 @@ import { type Config, createSessions, inTransaction } from './connect.ts';
 import { copyStream } from './copy.ts';
 import { orderedStream, orderOf } from './ordered.ts';
 import { partitioned, partsOf } from './partition.ts';
+import { statementStream } from './run-statement.ts';
 import { querySource, tableSource } from './source.ts';
 import { writeTable } from './write.ts';
 
@@ -53,12 +54,11 @@ export const connector = defineConnector({
         return sessions.use(placeOf(path), o, ({ client }) => readCheckpoint(client, tablePath(path, ownSchema), name));
       },
 
-      /** A statement that only reads; it may not change anything. */
       async query(statement, parameters, o) {
-        if (o.readOnly !== true) throw failure('OPERATION_PENDING', { what: 'a query that writes' });
         const place = sessions.place(`/${context.name}, \`query\``);
+        if (o.readOnly !== true) return statementStream(sessions, place, statement, parameters, o);
         const source = await sessions.use(place, o, (session) =>
-          inTransaction(session, 'read only', () => querySource(session, statement, parameters)),
+          inTransaction(session, 'read only', () => querySource(session, statement, parameters, place.shown)),
         );
         return copyStream(sessions, place, source, o);
       },

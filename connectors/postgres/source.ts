@@ -1,8 +1,9 @@
 // What is read: a table or a view, whole or in part, or a query. The SQL of it, and the columns that come.
+import type { FieldDef, QueryConfig } from 'pg';
 import type { Column, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
-import { putParameters, quoteName, quoteText, withoutEnd } from '../shared/sql.ts';
+import { putParameters, quoteName, quoteText, refuseWriting, withoutEnd } from '../shared/sql.ts';
 import { quoted, type Table } from './catalog.ts';
 import type { Session } from './connect.ts';
 import { parameterText } from './encode.ts';
@@ -73,10 +74,21 @@ export async function querySource(
   { client }: Session,
   statement: string,
   parameters: readonly Value[],
+  shown: string,
 ): Promise<Source> {
+  refuseWriting(statement, shown);
   const bound = await bind(client, withoutEnd(statement), parameters);
   // With a list of values, so that the server takes one statement and no more.
   const { fields } = await client.query({ text: `select * from (${bound}\n) as source limit $1`, values: [0] });
+  const columns = await fieldColumns(client, fields);
+  return { copied: `(${bound}\n)`, from: `(${bound}\n) as source`, columns, bytes: 0 };
+}
+
+/** The columns of a result, each under a name of its own. */
+export async function fieldColumns(
+  client: Session['client'],
+  fields: readonly Pick<FieldDef, 'name' | 'dataTypeID' | 'dataTypeModifier'>[],
+): Promise<Column[]> {
   const natives = await client.query<{ native: string }>(
     `select format_type(case when t.typtype = 'd' then t.typbasetype else t.oid end, f.mod) as native
        from unnest($1::int8[], $2::int4[]) with ordinality as f(oid, mod, n) join pg_type t on t.oid = f.oid order by f.n`,
@@ -91,14 +103,14 @@ export async function querySource(
       hint: 'give one of them another name with `as`',
     });
   }
-  return { copied: `(${bound}\n)`, from: `(${bound}\n) as source`, columns, bytes: 0 };
+  return columns;
 }
 
 /**
  * COPY takes no parameters. The server says of which types they are, and each becomes a quoted text cast to its type,
  * which means what the parameter would. `before`: what makes a statement of a condition.
  */
-async function bind(
+export async function bind(
   client: Session['client'],
   statement: string,
   parameters: readonly Value[],
@@ -107,13 +119,7 @@ async function bind(
   if (parameters.length === 0) return statement;
   // The extended protocol takes one statement and no more.
   const whole = before === undefined ? statement : `${before} (${statement}\n)`;
-  const prepare = { text: `prepare pipewright_parameters as ${whole}`, queryMode: 'extended' };
-  await client.query(prepare);
-  const { rows } = await client.query<{ types: string[] }>(
-    `select parameter_types::text[] as types from pg_prepared_statements where name = 'pipewright_parameters'`,
-  );
-  await client.query('deallocate pipewright_parameters');
-  const { types } = rows[0]!;
+  const types = await parameterTypes(client, whole);
   if (types.length < parameters.length) throw unused(parameters.length, types.length);
   return putParameters(statement, (position) => {
     const value = parameters[position - 1];
@@ -128,7 +134,17 @@ async function bind(
   });
 }
 
-function unused(given: number, used = 0) {
+/** The types of a statement's placeholders, as the server takes them. Only of what can be prepared in SQL. */
+export async function parameterTypes(client: Session['client'], statement: string): Promise<string[]> {
+  await client.query({ text: `prepare pipewright_parameters as ${statement}`, queryMode: 'extended' } as QueryConfig);
+  const { rows } = await client.query<{ types: string[] }>(
+    `select parameter_types::text[] as types from pg_prepared_statements where name = 'pipewright_parameters'`,
+  );
+  await client.query('deallocate pipewright_parameters');
+  return rows[0]!.types;
+}
+
+export function unused(given: number, used = 0) {
   return failure('SQL_REFUSED', {
     where: 'the SQL',
     reason: `it has ${used} placeholders ($1, …), and \`parameters\` has ${given}`,

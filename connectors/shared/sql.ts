@@ -1,4 +1,5 @@
 // SQL text: names and literals quoted, and placeholders found where they are none of a string, a name or a comment.
+import { failure } from '../../engine/errors.ts';
 
 /** Double quotes, as the standard has it. */
 export function quoteName(name: string): string {
@@ -49,4 +50,35 @@ function commentEnd(statement: string, start: number): number {
 /** Without what may end a statement but not a subquery. */
 export function withoutEnd(statement: string): string {
   return statement.replace(/[\s;]+$/, '');
+}
+
+const firstWord = /^(?:\s|\(|--[^\n]*\n|#[^\n]*\n|\/\*[\s\S]*?\*\/)*([A-Za-z]+)/;
+
+function beginsWith(statement: string): string {
+  return firstWord.exec(statement)?.[1]?.toUpperCase() ?? '';
+}
+
+const reading = ['', 'SELECT', 'WITH', 'VALUES', 'TABLE'];
+const transactional = ['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT', 'SAVEPOINT', 'RELEASE'];
+const ordinary = [...reading, 'INSERT', 'UPDATE', 'DELETE', 'MERGE', 'REPLACE', 'CREATE', 'ALTER', 'DROP', 'TRUNCATE'];
+
+/** The end of a sentence that says why a statement was refused. */
+export const onlyReads = 'a read may not change anything; use `op: query`';
+
+/** Refuses a query that says by its first word that it does more than read. */
+export function refuseWriting(statement: string, where: string): void {
+  const word = beginsWith(statement);
+  if (!reading.includes(word)) throw failure('SQL_REFUSED', { where, reason: `it begins with ${word}; ${onlyReads}` });
+}
+
+/** Refuses what would end the transaction that the task is. */
+export function refuseTransaction(statement: string, where: string): void {
+  const word = beginsWith(statement);
+  if (!transactional.includes(word)) return;
+  throw failure('SQL_REFUSED', { where, reason: `it begins with ${word}, and a task is always one transaction` });
+}
+
+/** Whether it may leave the session with other settings. */
+export function changesSession(statement: string): boolean {
+  return !ordinary.includes(beginsWith(statement));
 }

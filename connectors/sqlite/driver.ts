@@ -9,6 +9,8 @@ export type Bound = null | bigint | number | string | Uint8Array;
 export type Raw = null | bigint | number | string | Buffer;
 
 export interface Statement {
+  /** It gives rows. */
+  readonly reader: boolean;
   run(values: readonly Bound[]): void;
   /** Holds a lock on the file until its last row, or until `end` of the handle. */
   iterate(values: readonly Bound[]): Iterator<Raw[]>;
@@ -48,6 +50,7 @@ export async function openHandle(path: string, mode: 'ro' | 'rw' | 'rwc'): Promi
       const statement = database.prepare(sql) as Database.Statement;
       if (statement.reader) statement.raw().safeIntegers();
       return {
+        reader: statement.reader,
         run: (values) => void statement.run(values as Bound[]),
         iterate(values) {
           const rows = statement.iterate(values as Bound[]) as Iterator<Raw[]>;

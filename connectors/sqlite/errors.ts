@@ -1,5 +1,6 @@
 // What SQLite says, in the catalogue's words.
 import { asFailure, Failure, failure } from '../../engine/errors.ts';
+import { onlyReads } from '../shared/sql.ts';
 
 /** What was being done when it went wrong. */
 export interface Place {
@@ -47,7 +48,7 @@ export function databaseFailure(error: unknown, { shown: where, connection, file
       return failure('DISK_FULL', { path: file }, cause);
     case 'READONLY':
       if (code === 'SQLITE_READONLY' && where.endsWith('`query`')) {
-        return failure('SQL_REFUSED', { where, reason: `${reason}; a read may not change anything` }, cause);
+        return failure('SQL_REFUSED', { where, reason: `${reason}; ${onlyReads}` }, cause);
       }
       return failure('PERMISSION_DENIED', { path: where, hint: `: ${reason} (${file})` }, cause);
     case 'PERM':

@@ -6,6 +6,7 @@ import { findCheckpoint } from './checkpoints.ts';
 import { type Config, createFile } from './connect.ts';
 import { orderedStream, orderOf } from './ordered.ts';
 import { columnNamed, querySource, rowStream, tableSource } from './read.ts';
+import { statementStream } from './run-statement.ts';
 import { writeTable } from './write.ts';
 
 export type { Config };
@@ -46,10 +47,9 @@ export const connector = defineConnector({
         return writeTable(file, placeOf(path), path, stream, o);
       },
 
-      /** A statement that only reads; it may not change anything. */
       async query(statement, parameters, o) {
-        if (o.readOnly !== true) throw failure('OPERATION_PENDING', { what: 'a query that writes' });
         const place = file.place(`/${context.name}, \`query\``);
+        if (o.readOnly !== true) return statementStream(file, place, statement, parameters, o);
         const source = await file.read(place, o, (handle) => querySource(handle, statement, parameters, place.shown));
         return rowStream(file, place, source, o);
       },

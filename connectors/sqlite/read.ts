@@ -4,7 +4,7 @@ import type { CallOptions } from '../../engine/contracts/connector.ts';
 import type { Batch, Column, RowStream, Value } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
-import { quoteName } from '../shared/sql.ts';
+import { quoteName, refuseWriting } from '../shared/sql.ts';
 import { ourColumn, type Table, type TableColumn } from './catalog.ts';
 import type { DatabaseFile } from './connect.ts';
 import { type Bound, guarded, type Handle } from './driver.ts';
@@ -56,7 +56,7 @@ export function rowStream(file: DatabaseFile, place: Place, source: Source, o: C
 }
 
 /** Between batches everybody else has a turn: the driver holds up the whole process while it works. */
-async function* batchesOf(
+export async function* batchesOf(
   handle: Handle,
   sql: string,
   columns: readonly Column[],
@@ -112,10 +112,17 @@ export function columnNamed(table: Table, name: string, where: string): TableCol
 
 /** A query that only reads: as part of another one, so nothing else is taken. */
 export function querySource(handle: Handle, statement: string, parameters: readonly Value[], shown: string): Source {
+  refuseWriting(statement, shown);
   const text = prepared(statement, parameters, shown);
   const from = `(${text}\n)`;
   handle.prepare(`select * from ${from} limit 0`);
   // As a part, it has other names in place of one that is there twice.
+  const columns = resultColumns(handle, text, shown);
+  return { from, columns, values: parameters.map((value) => parameter(value, shown)) };
+}
+
+/** The columns that a statement gives, each under a name of its own. */
+export function resultColumns(handle: Handle, text: string, shown: string): Column[] {
   const found = handle.prepare(text).columns();
   const columns = found.map(({ name, type }) => columnOf(name, type ?? ''));
   const twice = columns.find(({ name }, i) => columns.findIndex((other) => other.name === name) < i);
@@ -123,5 +130,5 @@ export function querySource(handle: Handle, statement: string, parameters: reado
     const hint = 'give one of them another name with `as`';
     throw failure('COLUMN_TWICE', { where: shown, column: twice.name, hint });
   }
-  return { from, columns, values: parameters.map((value) => parameter(value, shown)) };
+  return columns;
 }

@@ -33,6 +33,7 @@ const allCapabilities: Capability[] = [
   'send',
   'describe',
   'remove',
+  'removeFiles',
   'makeFolder',
   'checkpoint',
 ];

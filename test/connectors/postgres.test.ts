@@ -3,6 +3,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { connector } from '../../connectors/postgres/index.ts';
 import { secret } from '../../engine/secret.ts';
 import { describeDatabase } from '../conformance/database.ts';
+import { describeQuery } from '../conformance/database-query.ts';
 import { describeReading, type ReadingSuite } from '../conformance/database-reading.ts';
 import { connectorContext } from '../conformance/files.ts';
 import { startPostgres, type TestPostgres } from '../servers/postgres.ts';
@@ -53,3 +54,4 @@ const suite: ReadingSuite = {
 
 describeDatabase('postgres', suite);
 describeReading('postgres', suite);
+describeQuery('postgres', { ...suite, returning: true, undoesTables: true });

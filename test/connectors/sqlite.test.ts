@@ -3,6 +3,7 @@ import { describe } from 'vitest';
 import { connector } from '../../connectors/sqlite/index.ts';
 import { describeDatabase } from '../conformance/database.ts';
 import { describeDelivery } from '../conformance/database-delivery.ts';
+import { describeQuery } from '../conformance/database-query.ts';
 import { describeReading } from '../conformance/database-reading.ts';
 import { createDatabase } from '../servers/sqlite.ts';
 
@@ -16,6 +17,7 @@ const suite = {
 describe('with a write-ahead log', () => {
   describeDatabase('sqlite', suite);
   describeDelivery('sqlite', suite);
+  describeQuery('sqlite', { ...suite, returning: true, undoesTables: true });
   describeReading('sqlite', {
     ...suite,
     types: {
