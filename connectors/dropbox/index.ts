@@ -19,6 +19,7 @@ export const connector = defineConnector({
   name: 'dropbox',
   capabilities: ['list', 'read', 'write', 'describe', 'remove', 'makeFolder'],
   stores: 'files',
+  wired: true,
   oauth: oauthOf,
 
   open(config: Config, context) {

@@ -13,6 +13,7 @@ export const connector = defineConnector({
   name: 'http',
   capabilities: ['read', 'write', 'request', 'describe'],
   stores: 'files',
+  wired: true,
   oauth: oauthOf,
 
   open(config: Omit<HttpConfig, 'connector'>, context) {

@@ -23,7 +23,7 @@ export const connector = defineConnector({
   open(config: Config, { name }) {
     const places = createPlaces(name, config.root);
     const { root } = places;
-    const cleaned = new Set<string>();
+    const cleaned = new Map<string, boolean>();
 
     /** What is there. With a root, links that lead out of it are refused. */
     const look = async (path: string) => {

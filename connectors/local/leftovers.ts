@@ -1,51 +1,14 @@
-// The names of temporary files, which say who writes them, and what killed runs have left behind.
-import { createHash, randomBytes } from 'node:crypto';
+// What killed runs have left behind in a folder.
 import { readdir, unlink } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { isLeftover } from '../shared/leftovers.ts';
 
-const longestNameBytes = 255;
-const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 4);
-const pattern = /^\..*\.([0-9a-f]{4})([0-9a-z]+)-[0-9a-f]{12}\.tmp$/s;
-
-/** Of this process, and still in use. */
-const living = new Set<string>();
-
-/** `.name.<machine><process>-<random>.tmp`. Call `release` once the file has another name or is gone. */
-export function temporaryName(target: string): string {
-  const name = hiddenName(target, `.${machine}${process.pid.toString(36)}-${randomBytes(6).toString('hex')}.tmp`);
-  living.add(name);
-  return name;
-}
-
-export function release(path: string): void {
-  living.delete(basename(path));
-}
-
-/** `.name` and the rest, the name cut where the whole would be longer than file systems allow. */
-export function hiddenName(target: string, rest: string): string {
-  let name = basename(target);
-  while (Buffer.byteLength(name) > longestNameBytes - 1 - rest.length) name = [...name].slice(0, -1).join('');
-  return `.${name}${rest}`;
-}
-
-/** Removes the temporary files in a folder whose writers were processes of this machine that are no more. */
-export async function removeLeftovers(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names) {
-    const found = pattern.exec(name);
-    if (found === null || found[1] !== machine || living.has(name)) continue;
-    if (!isRunning(Number.parseInt(found[2]!, 36))) await unlink(join(folder, name)).catch(() => {});
+/** Removes the temporary files in a folder whose writers were processes of this machine that are no more. Tells whether it had nothing in it. */
+export async function removeLeftovers(folder: string): Promise<boolean> {
+  const none = (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? [] : undefined);
+  const names = await readdir(folder).catch(none);
+  for (const name of names ?? []) {
+    if (isLeftover(name)) await unlink(join(folder, name)).catch(() => {});
   }
-}
-
-/** Another process of this machine. Its number may have been given to another program, which then counts. */
-export function isRunning(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return names?.length === 0;
 }

@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import type { Parts } from '../../engine/contracts/connector.ts';
 import type { FileItem } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
+import { hiddenName, isRunning } from '../shared/leftovers.ts';
 import { createPool } from '../shared/pool.ts';
-import { hiddenName, isRunning } from './leftovers.ts';
 
 /** So much goes to the disk in one call. */
 const writeBytes = 1024 * 1024;

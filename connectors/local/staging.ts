@@ -1,19 +1,16 @@
 // Temporary files beside their targets, and how they take the targets' places.
 import { constants, type Stats } from 'node:fs';
 import { copyFile, type FileHandle, link, lstat, mkdir, open, rename, rmdir, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import type { FileItem } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
-import { release, removeLeftovers, temporaryName } from './leftovers.ts';
+import { release, temporaryName } from '../shared/leftovers.ts';
+import { removeLeftovers } from './leftovers.ts';
 import { findPartFile, type PartFile, pourParts } from './parts.ts';
 import { failureAt, type Place, type Places } from './place.ts';
-import { on, syncAll, syncFolder } from './sync.ts';
-
-/** So much goes to the disk in one call, while the next lot is being pulled. */
-const writeBytes = 1024 * 1024;
-/** The most pieces that one call may be given, a little below what systems allow. */
-const writePieces = 1000;
+import { pourInto } from './pour.ts';
+import { mostUnsynced, on, syncAll, syncFolder, type Unsynced } from './sync.ts';
 
 export interface Staged {
   place: Place;
@@ -37,22 +34,43 @@ export interface Staging {
   discard(error: unknown): Promise<void>;
 }
 
-/** `cleaned`: the folders in which what killed runs have left was removed. */
-export function createStaging(places: Places, o: WriteOptions, signal: AbortSignal, cleaned: Set<string>): Staging {
+/** `cleaned`: the folders in which what killed runs have left was removed, and whether nothing else was there. */
+export function createStaging(
+  places: Places,
+  o: WriteOptions,
+  signal: AbortSignal,
+  cleaned: Map<string, boolean>,
+): Staging {
   const files: Staged[] = [];
   const foldersMade = new Set<string>();
   const foldersSeen = new Set<string>();
   // Many small files are on the disk sooner when it is asked for all of them once the last is written.
   const late = o.parts !== undefined;
-  const unsynced: Staged[] = [];
+  const unsynced: Unsynced[] = [];
+  const realFolders = new Map<string, Promise<string>>();
+
+  /** Where the bytes end up, and what is there. Of many files in one folder its links are followed once. */
+  async function targetOf(place: Place): Promise<{ target: string; before: Stats | undefined }> {
+    const folder = dirname(place.absolute);
+    if (late && place.absolute !== places.root && folder !== place.absolute) {
+      const following = realFolders.get(folder) ?? places.real({ ...place, absolute: folder });
+      realFolders.set(folder, following);
+      const real = await following;
+      const target = join(real, basename(place.absolute));
+      // What came into an empty folder since may be replaced without a look at it.
+      if (o.mode === 'replace' && cleaned.get(real) === true) return { target, before: undefined };
+      const before = await lstat(target).catch(absent);
+      if (before?.isSymbolicLink() !== true) return { target, before };
+    }
+    const target = await places.real(place);
+    return { target, before: await existing(target) };
+  }
 
   async function makeFolderOf(target: string, place: Place): Promise<void> {
     const folder = dirname(target);
     if (foldersSeen.has(folder)) return;
-    // A copy is what is started again after it was killed.
-    if (o.parts?.resume !== undefined && !cleaned.has(folder)) {
-      cleaned.add(folder);
-      await removeLeftovers(folder);
+    if (!cleaned.has(folder)) {
+      cleaned.set(folder, await removeLeftovers(folder));
     }
     const first = await mkdir(folder, { recursive: true }).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw await failureAt(place, error);
@@ -90,12 +108,11 @@ export function createStaging(places: Places, o: WriteOptions, signal: AbortSign
 
   return {
     async begin(place) {
-      const target = await on(place, places.real(place));
-      const before = await on(place, existing(target));
+      const { target, before } = await on(place, targetOf(place));
       if (before?.isDirectory()) throw failure('FILE_IS_FOLDER', { path: place.shown });
       if (o.mode === 'create' && (before !== undefined || (await isLink(place.absolute)))) throw exists(place);
       if (before?.isFile()) await on(place, tryToOpen(target));
-      if (before === undefined || o.parts !== undefined) await makeFolderOf(target, place);
+      await makeFolderOf(target, place);
       const temporary =
         before === undefined || before.isFile() ? join(dirname(target), temporaryName(target)) : undefined;
       const file: Staged = { place, target, temporary, before };
@@ -121,9 +138,13 @@ export function createStaging(places: Places, o: WriteOptions, signal: AbortSign
         throw error;
       }
       return async () => {
+        if (late && file.temporary !== undefined) {
+          unsynced.push({ place: file.place, handle });
+          if (unsynced.length >= mostUnsynced) await syncAll(unsynced.splice(0));
+          return;
+        }
         try {
-          if (late) unsynced.push(file);
-          else if (file.temporary !== undefined) await on(file.place, handle.sync());
+          if (file.temporary !== undefined) await on(file.place, handle.sync());
         } finally {
           await handle.close();
         }
@@ -148,6 +169,7 @@ export function createStaging(places: Places, o: WriteOptions, signal: AbortSign
     },
 
     async discard(error) {
+      for (const { handle } of unsynced.splice(0)) await handle.close();
       const keep = error instanceof Failure && error.retry;
       for (const { temporary, parts } of files) {
         if (temporary === undefined) continue;
@@ -163,10 +185,11 @@ export function createStaging(places: Places, o: WriteOptions, signal: AbortSign
 }
 
 function existing(path: string): Promise<Stats | undefined> {
-  return stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw error;
-  });
+  return stat(path).catch(absent);
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
 }
 
 /** A rename would also take the place of a file that its owner has locked. */
@@ -193,53 +216,6 @@ async function openFor({ target, temporary, before }: Staged, append: boolean, r
     throw error;
   }
   return handle;
-}
-
-async function pourInto(
-  handle: FileHandle,
-  place: Place,
-  source: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-  onBytes: (count: number) => void,
-): Promise<void> {
-  let going: Promise<void> = Promise.resolve();
-  let pieces: Uint8Array[] = [];
-  let size = 0;
-  const flush = async () => {
-    await going;
-    if (size === 0) return;
-    const count = size;
-    going = on(place, writeAll(handle, pieces)).then(() => onBytes(count));
-    // Told to whoever awaits it next; never unhandled meanwhile.
-    going.catch(() => {});
-    pieces = [];
-    size = 0;
-  };
-  try {
-    for await (const chunk of source) {
-      signal.throwIfAborted();
-      pieces.push(chunk);
-      size += chunk.length;
-      if (size >= writeBytes || pieces.length >= writePieces) await flush();
-    }
-    signal.throwIfAborted();
-    await flush();
-    await going;
-  } finally {
-    await going.catch(() => {});
-  }
-}
-
-/** A call may take less than it was given, as on a disk that is filling up. */
-async function writeAll(handle: FileHandle, pieces: Uint8Array[]): Promise<void> {
-  let rest = pieces;
-  while (rest.length > 0) {
-    let { bytesWritten } = await handle.writev(rest);
-    let whole = 0;
-    while (whole < rest.length && bytesWritten >= rest[whole]!.length) bytesWritten -= rest[whole++]!.length;
-    rest = rest.slice(whole);
-    if (bytesWritten > 0) rest[0] = rest[0]!.subarray(bytesWritten);
-  }
 }
 
 async function takePlace(

@@ -1,25 +1,37 @@
 // What makes written files stay through a power cut, and errors of calls on a place in the catalogue's words.
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { createPool } from '../shared/pool.ts';
 import { failureAt, type Place } from './place.ts';
 
 const syncsAtOnce = 16;
 
+/** Written, and open until it is on the disk. */
+export interface Unsynced {
+  place: Place;
+  handle: FileHandle;
+}
+
+/** So many files are kept open at most by one write. */
+export const mostUnsynced = 64;
+
 /** Many small files are on the disk sooner when it is asked for all of them at once. */
-export async function syncAll(files: readonly { place: Place; temporary: string | undefined }[]): Promise<void> {
+export async function syncAll(files: readonly Unsynced[]): Promise<void> {
   const pool = createPool(syncsAtOnce);
-  for (const { place, temporary } of files) {
-    if (temporary === undefined) continue;
+  let failed: { error: unknown } | undefined;
+  for (const { place, handle } of files) {
     await pool.add(async () => {
-      const handle = await on(place, open(temporary, 'r+'));
+      // Each is closed, also after one has failed.
       try {
         await on(place, handle.sync());
+      } catch (error) {
+        failed ??= { error };
       } finally {
         await handle.close();
       }
     });
   }
   await pool.drained();
+  if (failed !== undefined) throw failed.error;
 }
 
 export async function syncFolder(folder: string): Promise<void> {

@@ -15,7 +15,7 @@ export async function writeFiles(
   path: string,
   stream: FileStream,
   o: WriteOptions,
-  cleaned: Set<string>,
+  cleaned: Map<string, boolean>,
 ): Promise<WriteReport> {
   const intoFolder = path === '' || path.endsWith('/');
   const failed = new AbortController();

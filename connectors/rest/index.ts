@@ -26,6 +26,7 @@ export function restConnector(manifest: Manifest): AnyConnector {
     name: manifest.name,
     capabilities,
     stores: writes ? 'rows' : 'nothing',
+    wired: true,
     open: (config, context) => open(manifest, config, context, writes) as never,
     oauth: (config) => oauthOf(chosenAuth(manifest, config.auth), config),
   };

@@ -11,7 +11,8 @@ import { timeFrom } from './times.ts';
 /** The list that an answer holds. Where there is no pointer, the answer is the list, or the only record. */
 export function recordsIn(answer: JsonAnswer, resource: ManifestResource, manifest: Manifest): readonly Value[] {
   const pointer = resource.records ?? manifest.records ?? '';
-  const found = pointed(answer.body, pointer);
+  // A range without a cell in it has no list at all.
+  const found = pointed(answer.body, pointer) ?? (resource.arrays === true && isFields(answer.body) ? [] : undefined);
   const records = Array.isArray(found) ? found : pointer === '' && isFields(found) ? [found] : undefined;
   if (records === undefined) {
     const reason = `answered without a list of records at ${pointer === '' ? 'the top' : pointer}`;
@@ -47,6 +48,26 @@ export function rowMaker(resource: ManifestResource, shown: string): RowMaker {
     return { name, type, nullable: !key.has(name), ...(key.has(name) ? { key: true } : {}) };
   });
   const required = [...key];
+  const names = new Set(fields.map(({ name }) => name));
+  const own = fields.every(({ column }) => column.pointer === undefined) && lift.length === 0;
+
+  /** Whether its fields begin with the declared columns, in their order: then it needs no copy. */
+  const isOrdered = (record: Row): boolean => {
+    let at = 0;
+    for (const name in record) {
+      if (at === fields.length) return true;
+      if (name !== fields[at]!.name) return false;
+      at++;
+    }
+    return at === fields.length;
+  };
+  const lacking = (name: string, position: number) =>
+    failure('VALUE_INVALID', {
+      where: `${shown}, column "${name}"`,
+      value: 'nothing',
+      expected: 'a key, and each record must have one',
+      record: ` (record ${position})`,
+    });
 
   return {
     declared,
@@ -59,12 +80,14 @@ export function rowMaker(resource: ManifestResource, shown: string): RowMaker {
           record: ` (record ${position})`,
         });
       }
-      const row: Row = {};
+      const inPlace = own && isOrdered(record);
+      const row: Row = inPlace ? record : {};
       for (const { name, column, convert } of fields) {
         const value = column.pointer === undefined ? record[name] : pointed(record, column.pointer);
-        row[name] = value === undefined ? null : value;
+        if (!inPlace) row[name] = value === undefined ? null : value;
         if (value === undefined || value === null || convert === undefined) continue;
         const converted = convert(value);
+        if (converted === value) continue;
         if (converted === undefined) {
           throw failure('VALUE_INVALID', {
             where: `${shown}, column "${name}"`,
@@ -75,21 +98,15 @@ export function rowMaker(resource: ManifestResource, shown: string): RowMaker {
         }
         row[name] = converted;
       }
-      for (const name of Object.keys(record)) {
-        const value = record[name]!;
-        if (lift.includes(name) && isFields(value)) {
-          for (const inner of Object.keys(value)) if (!Object.hasOwn(row, inner)) row[inner] = value[inner]!;
-        } else if (!Object.hasOwn(row, name)) row[name] = value;
-      }
-      for (const name of required) {
-        if (row[name] === undefined || row[name] === null) {
-          throw failure('VALUE_INVALID', {
-            where: `${shown}, column "${name}"`,
-            value: 'nothing',
-            expected: 'a key, and each record must have one',
-            record: ` (record ${position})`,
-          });
+      if (!inPlace)
+        for (const name in record) {
+          const value = record[name]!;
+          if (lift.length > 0 && lift.includes(name) && isFields(value)) {
+            for (const inner of Object.keys(value)) if (!Object.hasOwn(row, inner)) row[inner] = value[inner]!;
+          } else if (!names.has(name) && (lift.length === 0 || !Object.hasOwn(row, name))) row[name] = value;
         }
+      for (const name of required) {
+        if (row[name] === undefined || row[name] === null) throw lacking(name, position);
       }
       return row;
     },

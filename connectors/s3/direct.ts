@@ -1,4 +1,4 @@
-// PutObject and GetObject without the SDK, whose work on each request is more than all the rest of a small file.
+// PutObject, GetObject, ListObjectsV2 and DeleteObjects without the SDK, whose work on each request is more than all the rest of a small file.
 import { createHash, createHmac } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Agent } from 'undici';
@@ -6,9 +6,12 @@ import { durationMs } from '../../engine/duration.ts';
 import type { Config } from './client.ts';
 
 export interface DirectRequest {
-  method: 'GET' | 'PUT';
+  method: 'GET' | 'PUT' | 'POST';
   bucket: string;
+  /** Empty for the bucket itself. */
   key: string;
+  /** By name; undefined ones are left out. */
+  query?: Record<string, string | undefined>;
   /** By lower-case name; undefined ones are left out. */
   headers: Record<string, string | undefined>;
   body?: Uint8Array;
@@ -63,6 +66,7 @@ export function createDirect(config: Config, identity: Identity): Direct {
     method: string,
     host: string,
     path: string,
+    query: string,
     given: Record<string, string>,
     body: Uint8Array | undefined,
   ): Promise<Record<string, string>> => {
@@ -73,7 +77,7 @@ export function createDirect(config: Config, identity: Identity): Direct {
     if (sessionToken !== undefined) headers['x-amz-security-token'] = sessionToken;
     const names = Object.keys(headers).sort();
     const lines = names.map((name) => `${name}:${headers[name]!.trim().replace(/ +/g, ' ')}`);
-    const canonical = [method, path, '', ...lines, '', names.join(';'), payload].join('\n');
+    const canonical = [method, path, query, ...lines, '', names.join(';'), payload].join('\n');
     const day = time.slice(0, 8);
     const scope = `${day}/${identity.region}/s3/aws4_request`;
     const text = ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n');
@@ -87,15 +91,20 @@ export function createDirect(config: Config, identity: Identity): Direct {
     can: (bucket) =>
       (pathStyle || /^[a-z0-9-]+$/.test(bucket)) && /^[\w.-]+$/.test(bucket) && !bucket.endsWith('--x-s3'),
 
-    async send({ method, bucket, key, headers: wanted, body, signal }) {
+    async send({ method, bucket, key, query: asked = {}, headers: wanted, body, signal }) {
       const host = pathStyle ? base.host : `${bucket}.${base.host}`;
       const path = `${root}/${pathStyle ? `${bucket}/` : ''}${key.split('/').map(encoded).join('/')}`;
+      const query = Object.keys(asked)
+        .filter((name) => asked[name] !== undefined)
+        .sort()
+        .map((name) => `${encoded(name)}=${encoded(asked[name]!)}`)
+        .join('&');
       const given: Record<string, string> = {};
       for (const [name, value] of Object.entries(wanted)) if (value !== undefined) given[name] = value;
-      const headers = config.anonymous ? { ...given, host } : await signed(method, host, path, given, body);
+      const headers = config.anonymous ? { ...given, host } : await signed(method, host, path, query, given, body);
       const answer = await agent.request({
         origin: `${base.protocol}//${host}`,
-        path,
+        path: query === '' ? path : `${path}?${query}`,
         method,
         headers,
         signal,

@@ -8,12 +8,13 @@ import { isAbsent } from './failures.ts';
 import { createKeys } from './keys.ts';
 import { absent, asFolder, checkListing, list, peek } from './list.ts';
 import { fileItem, look, md5Of, payer } from './read.ts';
+import { removeKey, removeKeys } from './remove.ts';
 import { putObject } from './upload.ts';
 import { writeFiles } from './write.ts';
 
 export const connector = defineConnector({
   name: 's3',
-  capabilities: ['list', 'read', 'write', 'describe', 'remove', 'makeFolder', 'copy'],
+  capabilities: ['list', 'read', 'write', 'describe', 'remove', 'removeFiles', 'makeFolder', 'copy'],
   stores: 'files',
 
   open(config: Config, context) {
@@ -38,10 +39,6 @@ export const connector = defineConnector({
         ? failure('FILE_IS_FOLDER', { path: at.shown.replace(/\/+$/, '') })
         : await absent(store, at, signal);
     };
-    const removeKey = (at: ReturnType<typeof keys.at>, signal: AbortSignal) =>
-      store.call('DeleteObject', at, { signal }, (client, sdk, o) =>
-        client.send(new sdk.DeleteObjectCommand({ Bucket: at.bucket, Key: at.key, ...payer(store) }), o),
-      );
 
     return {
       list: (path, o) => list(store, keys, path, o),
@@ -84,11 +81,13 @@ export const connector = defineConnector({
           const inside = await peek(store, at, signal, 2);
           if (inside.length === 0) throw await absent(store, at, signal);
           if (inside.some((name) => name !== '')) throw failure('FOLDER_NOT_EMPTY', { path: at.shown });
-          await removeKey({ ...at, key: asFolder(at.key) }, signal);
+          await removeKey(store, { ...at, key: asFolder(at.key) }, { signal });
         };
         const { at, object } = await found(path, signal, folder);
-        if (object !== undefined) await removeKey(at, signal);
+        if (object !== undefined) await removeKey(store, at, { signal });
       },
+
+      removeFiles: (paths, o) => removeKeys(store, keys, paths, o),
 
       /** An empty object whose key ends in `/`, as other programs mark a folder. */
       async makeFolder(path, { signal }) {

@@ -1,12 +1,14 @@
 // What lies below a path, page by page.
-import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
+import type { ListObjectsV2CommandInput, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import type { Entry, ListOptions } from '../../engine/contracts/connector.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import type { Store } from './client.ts';
+import type { Direct } from './direct.ts';
 import { isAbsent } from './failures.ts';
 import type { Keys, Location } from './keys.ts';
+import { decoded, type Page, pageOf, scanned } from './listing.ts';
 import { type Found, look, md5Of, payer, readBytes } from './read.ts';
 
 /** Keys come in the order of their bytes, in which a folder sorts as if its name ended in `/`. */
@@ -35,18 +37,7 @@ export async function* list(store: Store, keys: Keys, path: string, o: ListOptio
   };
   let any = false;
   for await (const page of pages(store, { ...at, key: prefix }, o)) {
-    const folders = (page.CommonPrefixes ?? []).map(({ Prefix = '' }) => ({
-      key: decoded(Prefix, page.EncodingType),
-      found: undefined,
-    }));
-    const files = (page.Contents ?? []).map(({ Key = '', Size, ETag, LastModified }) => ({
-      key: decoded(Key, page.EncodingType),
-      found: {
-        ...(Size === undefined ? {} : { size: Size }),
-        ...(ETag === undefined ? {} : { etag: ETag }),
-        ...(LastModified === undefined ? {} : { modified: LastModified.toISOString() }),
-      },
-    }));
+    const { folders, files } = page;
     any ||= folders.length + files.length > 0;
     const both = folders.length === 0 ? files : [...folders, ...files];
     if (o.sorted && folders.length > 0) both.sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)));
@@ -82,32 +73,29 @@ function folderEntry(path: string): Entry {
 }
 
 /** The next page is asked for while the last one is being used. */
-async function* pages(
-  store: Store,
-  at: Location,
-  { recursive, signal }: ListOptions,
-): AsyncGenerator<ListObjectsV2CommandOutput> {
+async function* pages(store: Store, at: Location, { recursive, signal }: ListOptions): AsyncGenerator<Page> {
+  const input = (token: string | undefined) => ({
+    Bucket: at.bucket,
+    Prefix: at.key,
+    // Keys may have characters that XML has not.
+    EncodingType: 'url' as const,
+    ...payer(store),
+    ...(recursive ? {} : { Delimiter: '/' }),
+    ...(token === undefined ? {} : { ContinuationToken: token }),
+  });
   const page = (token?: string) =>
-    store.call('ListObjectsV2', at, { signal }, (client, sdk, o) =>
-      client.send(
-        new sdk.ListObjectsV2Command({
-          Bucket: at.bucket,
-          Prefix: at.key,
-          // Keys may have characters that XML has not.
-          EncodingType: 'url',
-          ...payer(store),
-          ...(recursive ? {} : { Delimiter: '/' }),
-          ...(token === undefined ? {} : { ContinuationToken: token }),
-        }),
-        o,
-      ),
-    );
-  let next: Promise<ListObjectsV2CommandOutput> | undefined = page();
+    store.call('ListObjectsV2', at, { signal }, async (client, sdk, o, direct) => {
+      if (direct.can(at.bucket) && !store.config.requester_pays) {
+        const found = scanned(await textOfPage(direct, at.bucket, input(token), signal));
+        if (found !== undefined) return found;
+      }
+      return pageOf(checkListing(store, await client.send(new sdk.ListObjectsV2Command(input(token)), o)));
+    });
+  let next: Promise<Page> | undefined = page();
   try {
     while (next !== undefined) {
-      const got: ListObjectsV2CommandOutput = checkListing(store, await next);
-      const token = got.IsTruncated ? got.NextContinuationToken : undefined;
-      next = token === undefined ? undefined : page(token);
+      const got: Page = await next;
+      next = got.next === undefined ? undefined : page(got.next);
       // Told to whoever awaits it; never unhandled meanwhile.
       next?.catch(() => {});
       yield got;
@@ -115,6 +103,25 @@ async function* pages(
   } finally {
     await next?.catch(() => {});
   }
+}
+
+async function textOfPage(
+  direct: Direct,
+  bucket: string,
+  { Prefix, EncodingType, Delimiter, ContinuationToken }: ListObjectsV2CommandInput,
+  signal: AbortSignal,
+): Promise<string> {
+  const query = {
+    'continuation-token': ContinuationToken,
+    delimiter: Delimiter,
+    'encoding-type': EncodingType,
+    'list-type': '2',
+    prefix: Prefix,
+  };
+  const { body } = await direct.send({ method: 'GET', bucket, key: '', query, headers: {}, signal });
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
 }
 
 /** What is no listing at all must not pass for an empty one. */
@@ -136,11 +143,6 @@ async function* listBuckets(store: Store, keys: Keys, at: Location, o: ListOptio
     yield folderEntry(name);
     if (o.recursive) yield* list(store, keys, `${name}/`, o);
   }
-}
-
-/** Some stores do not encode though they are asked to; then they do not say that they have. */
-export function decoded(key: string, encoding: string | undefined): string {
-  return encoding === 'url' ? decodeURIComponent(key.replaceAll('+', ' ')) : key;
 }
 
 /** What a folder has directly in it: whether anything, and the first names. */

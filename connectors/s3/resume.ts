@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Failure } from '../../engine/errors.ts';
 import type { Store } from './client.ts';
-import { decoded } from './list.ts';
+import { decoded } from './listing.ts';
 import { payer } from './read.ts';
 import { abortUpload, mostParts, type Part, putPart, type Target } from './upload.ts';
 

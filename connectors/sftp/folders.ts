@@ -1,5 +1,6 @@
 // Looking at what is there; making and removing folders.
 import { Failure, failure } from '../../engine/errors.ts';
+import { isLeftover } from '../shared/leftovers.ts';
 import { type Attributes, isFolder } from './attributes.ts';
 import { folderOf, type Place } from './place.ts';
 import type { Session } from './session.ts';
@@ -50,4 +51,30 @@ export function removeFolder(session: Session, remote: string, signal: AbortSign
 export async function isEmpty(session: Session, { remote, shown }: Place, signal: AbortSignal): Promise<boolean> {
   const entries = await session.call<{ filename: string }[]>(shown, signal, (sftp, done) => sftp.readdir(remote, done));
   return entries.every(({ filename }) => filename === '.' || filename === '..');
+}
+
+/** So many entries of a folder are looked at: a list of millions would take longer than what is written there. */
+const mostLookedAt = 10_000;
+
+/** Removes what runs of this machine that were killed have left there. Whatever stands in the way, it stays. */
+export async function removeLeftovers(session: Session, { remote, shown }: Place, signal: AbortSignal): Promise<void> {
+  const call = session.call;
+  let handle: Buffer | undefined;
+  try {
+    const opened = await call<Buffer>(shown, signal, (sftp, done) => sftp.opendir(remote, done));
+    handle = opened;
+    for (let seen = 0; seen < mostLookedAt; ) {
+      const names = await call<{ filename: string }[]>(shown, signal, (sftp, done) => sftp.readdir(opened, done));
+      if (names.length === 0) break;
+      seen += names.length;
+      for (const { filename } of names.filter((each) => isLeftover(each.filename))) {
+        await call(shown, signal, (sftp, done) => sftp.unlink(`${remote}/${filename}`, done));
+      }
+    }
+  } catch {
+    // The folder may not be there yet; and its end is told as an error.
+    signal.throwIfAborted();
+  } finally {
+    if (handle !== undefined) session.sftp.close(handle, () => {});
+  }
 }

@@ -1,15 +1,14 @@
 // Temporary files beside their targets, and how they take the targets' places.
-import { randomBytes } from 'node:crypto';
 import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import { Failure, failure } from '../../engine/errors.ts';
+import { release, temporaryName } from '../shared/leftovers.ts';
 import type { StagedFile, Staging } from '../shared/staged-write.ts';
 import { type Attributes, isFile, isFolder, isLink } from './attributes.ts';
-import { makeFolder, probe, removeFolder } from './folders.ts';
+import { makeFolder, probe, removeFolder, removeLeftovers } from './folders.ts';
 import { folderOf, nameOf, type Place, type Places } from './place.ts';
 import type { Session, Sessions } from './session.ts';
 import { copyWithin, upload } from './upload.ts';
 
-const longestNameBytes = 255;
 /** A server that does not answer must not hold up the end of a failed run. */
 const discardMs = 15_000;
 
@@ -22,7 +21,13 @@ interface Staged extends StagedFile {
   before?: Attributes | undefined;
 }
 
-export function createStaging(places: Places, sessions: Sessions, { mode, ...o }: WriteOptions): Staging<Staged> {
+/** `cleanedFolders`: where what killed runs have left was removed. */
+export function createStaging(
+  places: Places,
+  sessions: Sessions,
+  { mode, ...o }: WriteOptions,
+  cleanedFolders: Map<string, Promise<void>>,
+): Staging<Staged> {
   const begun: Staged[] = [];
   const foldersMade = new Set<string>();
   const foldersSeen = new Map<string, Promise<void>>();
@@ -37,6 +42,12 @@ export function createStaging(places: Places, sessions: Sessions, { mode, ...o }
     return making;
   };
 
+  const cleaned = (session: Session, folder: Place, signal: AbortSignal) => {
+    const cleaning = cleanedFolders.get(folder.remote) ?? removeLeftovers(session, folder, signal);
+    cleanedFolders.set(folder.remote, cleaning);
+    return cleaning;
+  };
+
   return {
     at(path) {
       const place = places.at(path);
@@ -49,6 +60,7 @@ export function createStaging(places: Places, sessions: Sessions, { mode, ...o }
       file.before = before;
       file.target = target;
       file.temporary = `${folderOf(target)}/${temporaryName(nameOf(target))}`;
+      await cleaned(session, { remote: folderOf(target), shown: place.shown }, signal);
       if (before === undefined) await folderFor(session, place, signal);
       begun.push(file);
       // Nobody else may look into it before it has the mode of the file whose place it takes.
@@ -73,7 +85,10 @@ export function createStaging(places: Places, sessions: Sessions, { mode, ...o }
       // Once the first file is visible the others follow, whatever the run's signal says meanwhile.
       const session = await sessions.get(o.signal);
       const signal = new AbortController().signal;
-      for (const file of begun) await takePlace(session, file, mode, signal);
+      for (const file of begun) {
+        await takePlace(session, file, mode, signal);
+        release(file.temporary);
+      }
       begun.length = 0;
       foldersMade.clear();
     },
@@ -85,7 +100,10 @@ export function createStaging(places: Places, sessions: Sessions, { mode, ...o }
         const session = await sessions.once(signal);
         await Promise.all(
           begun.map(({ temporary, place }) =>
-            session.call(place.shown, signal, (sftp, done) => sftp.unlink(temporary, done)).catch(() => {}),
+            session
+              .call(place.shown, signal, (sftp, done) => sftp.unlink(temporary, done))
+              .catch(() => {})
+              .finally(() => release(temporary)),
           ),
         );
         const deepestFirst = [...foldersMade].sort((a, b) => b.length - a.length);
@@ -135,14 +153,6 @@ async function closeHandle({ session, handle, shown }: OpenFile, signal: AbortSi
     return;
   }
   await session.call(shown, signal, (sftp, done) => sftp.close(handle, done));
-}
-
-/** `.name.random.tmp`, the name cut where the whole would be longer than file systems allow. */
-function temporaryName(target: string): string {
-  const rest = `.${randomBytes(6).toString('hex')}.tmp`;
-  let name = target;
-  while (Buffer.byteLength(name) > longestNameBytes - 1 - rest.length) name = [...name].slice(0, -1).join('');
-  return `.${name}${rest}`;
 }
 
 async function takePlace(

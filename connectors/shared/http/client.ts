@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher } from 'undici';
-import type { ConnectorContext } from '../../../engine/contracts/connector.ts';
+import type { ConnectorContext, WireAnswer, WireRequest } from '../../../engine/contracts/connector.ts';
 import { durationMs } from '../../../engine/duration.ts';
 import { asFailure, type Failure, failure } from '../../../engine/errors.ts';
 import type { HttpConfig } from '../../../schemas/generated/types.ts';
@@ -66,6 +66,7 @@ export interface ClientOptions
 
 export function createClient(config: ClientOptions, context: ConnectorContext): Client {
   const { access, refusal: failureOf = statusFailure } = config;
+  const { wire } = context;
   const addresses = createAddresses(context.name, config);
   const gate = createGate(config.concurrency ?? 8);
   const timeouts: Timeouts = {
@@ -95,6 +96,26 @@ export function createClient(config: ClientOptions, context: ConnectorContext): 
     });
   };
 
+  const network = async ({ method, url, headers, body, signal }: WireRequest): Promise<WireAnswer> => {
+    agent ??= openAgent();
+    const response = await (await agent).request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: method as Dispatcher.HttpMethod,
+      headers,
+      signal,
+      ...(body === undefined ? {} : { body: body as Uint8Array }),
+    });
+    const { body: incoming } = response;
+    // Ending a body early makes it emit an error that nobody waits for.
+    incoming.on('error', () => {});
+    unread.add(incoming);
+    incoming.once('close', () => unread.delete(incoming));
+    const received = joined(response.headers);
+    rate?.heard(received);
+    return { status: response.statusCode, headers: received, body: incoming, drop: () => incoming.destroy() };
+  };
+
   /** One request, one answer, whatever it says. `plain` is the address without a credential in it. */
   const send = async (
     { method, body, signal }: Call,
@@ -104,31 +125,11 @@ export function createClient(config: ClientOptions, context: ConnectorContext): 
   ): Promise<Answer> => {
     const leave = await gate.enter();
     try {
-      await rate?.turn(signal);
+      if (wire?.offline !== true) await rate?.turn(signal);
       signal.throwIfAborted();
-      agent ??= openAgent();
-      const response = await (await agent).request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: method as Dispatcher.HttpMethod,
-        headers,
-        signal,
-        ...(body === undefined ? {} : { body: body as Uint8Array }),
-      });
-      const { body: incoming } = response;
-      // Ending a body early makes it emit an error that nobody waits for.
-      incoming.on('error', () => {});
-      unread.add(incoming);
-      incoming.once('close', () => unread.delete(incoming));
-      const received = joined(response.headers);
-      rate?.heard(received);
-      return {
-        status: response.statusCode,
-        headers: received,
-        url: plain,
-        body: checked(incoming, plain, timeouts, signal),
-        drop: () => incoming.destroy(),
-      };
+      const request = { method, url, plain, base: config.base_url, headers, signal, ...(body && { body }) };
+      const answer = await (wire === undefined ? network(request) : wire.send(request, network));
+      return { ...answer, url: plain, body: checked(answer.body, plain, timeouts, signal) };
     } finally {
       leave();
     }
