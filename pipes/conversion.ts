@@ -2,6 +2,7 @@
 import type { EncodedRows, FileItem, FileStream, Reading, RowStream, Stream } from '../engine/contracts/data.ts';
 import type { FormatChoice, TaskContext } from '../engine/contracts/task.ts';
 import { failure } from '../engine/errors.ts';
+import { closeUnread } from '../engine/file-rows.ts';
 import { formatName } from '../engine/formats.ts';
 import { onlyFile } from './files.ts';
 import { formats } from './formats/index.ts';
@@ -88,7 +89,14 @@ export async function asOneFile(stream: Stream, target: OneFile, context: TaskCo
   // What goes to stdout stays in the format it has.
   const own = path === '-' && known === undefined && first && formatName(first, stream.reading?.format, formats);
   if (known === undefined && !own && asItIs) return all;
-  return encoded(await context.rows(all), own || format);
+  const rows = await context.rows(all);
+  try {
+    return encoded(rows, own || format);
+  } catch (error) {
+    // Its first file is open by now.
+    await closeUnread(rows).catch(() => {});
+    throw error;
+  }
 }
 
 /** Two where there are two, but one where it comes once: that one is gone when the next is asked for. */

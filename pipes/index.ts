@@ -5,12 +5,15 @@ import type { Parts } from '../engine/parts.ts';
 const source = { accepts: ['nothing'] } as const;
 const rowwise = { accepts: ['rows'], yields: 'rows' } as const;
 const effect = { accepts: ['nothing'], yields: 'nothing' } as const;
+const passing = { accepts: ['rows', 'files', 'nothing'], yields: 'same' } as const;
 
 /** Known without loading a task's code; each task states the same of itself. */
 export const shapes: Readonly<Record<string, OpShape>> = {
   read: { ...source, yields: 'either' },
   request: { ...source, yields: 'files' },
   list: { ...source, yields: 'rows' },
+  query: { ...source, yields: 'rows' },
+  execute: effect,
   write: { accepts: ['rows', 'files'], yields: 'same' },
   connect: effect,
   copy: effect,
@@ -28,18 +31,32 @@ export const shapes: Readonly<Record<string, OpShape>> = {
   replace: rowwise,
   unnest: rowwise,
   validate: rowwise,
+  code: rowwise,
+  sort: { ...rowwise, holds: 'back' },
+  distinct: { ...rowwise, holds: 'back' },
+  group: { ...rowwise, holds: 'back' },
   merge: { accepts: ['rows', 'files'], yields: 'same' },
   echo: { accepts: ['rows', 'files', 'nothing'], yields: 'same' },
   dump: { accepts: ['rows', 'files'], yields: 'same' },
   email: { accepts: ['files', 'nothing'], yields: 'nothing', inputWith: 'attach_input' },
-  exit: effect,
-  fail: effect,
+  exit: { ...effect, ends: true },
+  fail: { ...effect, ends: true },
+  if: { ...passing, block: { runs: 'one', passes: 'else' } },
+  switch: { ...passing, block: { runs: 'one' } },
+  parallel: { ...passing, block: { runs: 'all', output: 'output' } },
+  foreach: { accepts: ['rows', 'files', 'nothing'], yields: 'either', inputWithout: 'items', units: true },
+  run: { ...source, yields: 'either' },
+  delay: passing,
+  set_state: passing,
+  get_state: passing,
 };
 
 export const tasks: Parts['tasks'] = {
   read: async () => (await import('./tasks/read.ts')).read,
   request: async () => (await import('./tasks/request.ts')).request,
   list: async () => (await import('./tasks/list.ts')).list,
+  query: async () => (await import('./tasks/query.ts')).query,
+  execute: async () => (await import('./tasks/execute.ts')).execute,
   write: async () => (await import('./tasks/write.ts')).write,
   connect: async () => (await import('./tasks/connect.ts')).connect,
   copy: async () => (await import('./tasks/copy.ts')).copy,
@@ -57,10 +74,22 @@ export const tasks: Parts['tasks'] = {
   replace: async () => (await import('./tasks/replace.ts')).replace,
   unnest: async () => (await import('./tasks/unnest.ts')).unnest,
   validate: async () => (await import('./tasks/validate.ts')).validate,
+  code: async () => (await import('./tasks/code.ts')).code,
+  sort: async () => (await import('./tasks/sort.ts')).sort,
+  distinct: async () => (await import('./tasks/distinct.ts')).distinct,
+  group: async () => (await import('./tasks/group.ts')).group,
   merge: async () => (await import('./tasks/merge.ts')).merge,
   echo: async () => (await import('./tasks/echo.ts')).echo,
   dump: async () => (await import('./tasks/dump.ts')).dump,
   email: async () => (await import('./tasks/email.ts')).email,
   exit: async () => (await import('./tasks/exit.ts')).exit,
   fail: async () => (await import('./tasks/fail.ts')).fail,
+  if: async () => (await import('./tasks/if.ts')).ifTask,
+  switch: async () => (await import('./tasks/switch.ts')).switchTask,
+  parallel: async () => (await import('./tasks/parallel.ts')).parallel,
+  foreach: async () => (await import('./tasks/foreach.ts')).foreach,
+  run: async () => (await import('./tasks/run.ts')).run,
+  delay: async () => (await import('./tasks/delay.ts')).delay,
+  set_state: async () => (await import('./tasks/set-state.ts')).setState,
+  get_state: async () => (await import('./tasks/get-state.ts')).getState,
 };

@@ -24,6 +24,7 @@ const abilities: Record<Capability, string> = {
   send: 'send messages',
   describe: 'describe what it has',
   remove: 'delete anything',
+  removeFiles: 'delete many files at once',
   makeFolder: 'make folders',
   copy: 'copy by itself',
   checkpoint: 'keep checkpoints',

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { byteSize } from '../engine/byte-size.ts';
 import { type Compression, compress, compressionOf } from '../engine/compression.ts';
-import type { FileItem, Row, RowStream, Value } from '../engine/contracts/data.ts';
+import type { Batch, Column, FileItem, Row, RowStream, Value } from '../engine/contracts/data.ts';
 import type { FormatChoice, TaskContext } from '../engine/contracts/task.ts';
-import { failure } from '../engine/errors.ts';
+import { Failure, failure } from '../engine/errors.ts';
 import type { WriteTask } from '../schemas/generated/types.ts';
 import { type PartitionPaths, partitionPaths } from './partition-paths.ts';
+import { appendRows, spooledRows } from './row-spool.ts';
 
 /** Rows of one file are held up to so many, and then written down. */
 const heldRows = 1024;
@@ -22,6 +23,8 @@ interface Part {
   rows: number;
   bytes: number;
   held: Row[];
+  /** What the temporary file has: bytes of the file, or rows, where the format cannot go on after earlier ones. */
+  spools?: 'bytes' | 'rows';
 }
 
 export interface Partitioned {
@@ -43,7 +46,7 @@ export function partitioned(rows: RowStream, params: WriteTask, context: TaskCon
   async function* files(): AsyncGenerator<FileItem> {
     temporary = mkdtemp(join(tmpdir(), 'pipewright-write-'));
     const parts = await gather(rows, paths, params, await temporary, context);
-    for (const part of parts) yield fileOf(part, paths.folder, params, context);
+    for (const part of parts) yield fileOf(part, rows.columns, paths.folder, params, context);
   }
   return {
     folder: paths.folder,
@@ -77,11 +80,14 @@ async function gather(
     const batch = part.held;
     part.held = [];
     held -= batch.length;
-    const stream: RowStream = { kind: 'rows', batches: one(batch), ...(rows.columns && { columns: rows.columns }) };
-    const format = uncompressed(params.format, part.name);
-    const encoded = context.encode(stream, plainName(part.name), format, { continued: part.bytes > 0 });
-    for await (const chunk of encoded.open()) {
-      await appendFile(part.spool, chunk);
+    part.spools ??= (await canContinue(part.name, params, context)) ? 'bytes' : 'rows';
+    const inBytes = part.spools === 'bytes';
+    if (!inBytes) await appendRows(part.spool, batch);
+    // Rows are counted as the bytes that they will be, where these decide.
+    if (!inBytes && mostBytes === Number.POSITIVE_INFINITY) return;
+    const continued = inBytes && part.bytes > 0;
+    for await (const chunk of encodedRows(one(batch), rows.columns, part.name, params, context, continued)) {
+      if (inBytes) await appendFile(part.spool, chunk);
       part.bytes += chunk.length;
     }
   };
@@ -121,7 +127,38 @@ async function gather(
   return all;
 }
 
-function fileOf({ name, spool }: Part, folder: string, params: WriteTask, context: TaskContext): FileItem {
+function encodedRows(
+  batches: AsyncIterable<Batch>,
+  columns: readonly Column[] | undefined,
+  name: string,
+  params: WriteTask,
+  context: TaskContext,
+  continued: boolean,
+): AsyncIterable<Uint8Array> {
+  const stream: RowStream = { kind: 'rows', batches, ...(columns && { columns }) };
+  return context.encode(stream, plainName(name), uncompressed(params.format, name), { continued }).open();
+}
+
+/** A JSON array, say, has an end that nothing can be put after. */
+async function canContinue(name: string, params: WriteTask, context: TaskContext): Promise<boolean> {
+  try {
+    for await (const _ of encodedRows(one([]), undefined, name, params, context, true)) return true;
+    return true;
+  } catch (error) {
+    if (error instanceof Failure && error.code === 'OPTION_UNSUPPORTED') return false;
+    throw error;
+  }
+}
+
+function fileOf(
+  { name, spool, spools }: Part,
+  columns: readonly Column[] | undefined,
+  folder: string,
+  params: WriteTask,
+  context: TaskContext,
+): FileItem {
+  const bytes = () =>
+    spools === 'rows' ? encodedRows(spooledRows(spool), columns, name, params, context, false) : spooled(spool);
   const last = name.slice(name.lastIndexOf('/') + 1);
   const none: RowStream = { kind: 'rows', batches: one([]) };
   const { contentType } = context.encode(none, last, params.format);
@@ -131,7 +168,7 @@ function fileOf({ name, spool }: Part, folder: string, params: WriteTask, contex
     path: folder + name,
     relativePath: name,
     contentType: params.content_type ?? contentType,
-    open: () => compress(spooled(spool), compressionsOf(params.format, last), about),
+    open: () => compress(bytes(), compressionsOf(params.format, last), about),
   };
 }
 

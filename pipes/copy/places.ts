@@ -7,6 +7,7 @@ import { type MatchOptions, timeTest } from '../../engine/globs.ts';
 import { splitPattern } from '../../engine/paths.ts';
 import { isPattern, plainPath } from '../files.ts';
 import { operation } from '../options.ts';
+import { createRemoval } from '../removal.ts';
 import type { Existing } from './compare.ts';
 import { createWeights } from './weights.ts';
 
@@ -106,6 +107,11 @@ export async function removeAll(
   concurrency: number,
   context: TaskContext,
 ): Promise<void> {
+  if (target.connection.removeFiles !== undefined) {
+    const removal = createRemoval(target, context, () => {});
+    for (const { path } of places) await removal.add(path);
+    return removal.done();
+  }
   const remove = operation(target, 'remove');
   const weights = createWeights(concurrency);
   await Promise.all(

@@ -7,6 +7,7 @@ import { splitPattern } from '../../engine/paths.ts';
 import type { DeleteTask } from '../../schemas/generated/types.ts';
 import { isPattern, plainPath } from '../files.ts';
 import { operation, refuseOptions } from '../options.ts';
+import { createRemoval } from '../removal.ts';
 
 export const deleteTask: Task<DeleteTask> = {
   op: 'delete',
@@ -27,13 +28,13 @@ export const deleteTask: Task<DeleteTask> = {
 
 async function removeMatching(target: Target, { missing = 'fail' }: DeleteTask, context: TaskContext): Promise<void> {
   const { signal } = context;
-  const remove = operation(target, 'remove');
+  const removal = createRemoval(target, context, (files) => context.count({ files }));
   const { base } = splitPattern(target.path);
   const found = matchFiles(target, { signal, missing: missing === 'skip' ? 'empty' : 'fail' });
   for await (const { relativePath } of found.files) {
-    await remove(base === '' || base.endsWith('/') ? base + relativePath : `${base}/${relativePath}`, { signal });
-    context.count({ files: 1 });
+    await removal.add(base === '' || base.endsWith('/') ? base + relativePath : `${base}/${relativePath}`);
   }
+  await removal.done();
 }
 
 async function removeOne(target: Target, params: DeleteTask, context: TaskContext): Promise<void> {
@@ -58,15 +59,16 @@ async function removeOne(target: Target, params: DeleteTask, context: TaskContex
 async function removeBelow(target: Target, path: string, context: TaskContext): Promise<void> {
   const { signal } = context;
   const remove = operation(target, 'remove');
+  const removal = createRemoval(target, context, (files) => context.count({ files }));
   const folders: string[] = [];
   for await (const entry of operation(target, 'list')(path, { signal, recursive: true, sorted: true })) {
     if (entry.kind === 'folder') {
       folders.push(entry.path);
       continue;
     }
-    await remove(entry.path, { signal });
-    context.count({ files: 1 });
+    await removal.add(entry.path);
   }
+  await removal.done();
   for (const folder of folders.reverse()) await removeFolder(remove, folder, context);
 }
 
