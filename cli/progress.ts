@@ -107,7 +107,7 @@ function createTextView(live: boolean, quiet: boolean): View {
             const line = lines.get(index);
             if (line !== undefined) Object.assign(line, { status, figures });
           }
-          if (quiet) return;
+          if (quiet || event.report.status === 'skipped') return;
           process.stderr.write(`${table().join('\n')}\n${closing(event.report, paint)}\n`);
       }
     },
@@ -119,6 +119,7 @@ function closing(report: RunReport, paint: ReturnType<typeof painter>): string {
     done: paint('green', 'done'),
     failed: paint('red', 'failed'),
     interrupted: paint('yellow', 'interrupted'),
+    skipped: paint('yellow', 'skipped'),
   }[report.status];
   return `${report.pipe}: ${word} in ${formatSeconds(report.seconds)}`;
 }

@@ -1,12 +1,19 @@
 // Runs of the history for people: a table of them, one with its tasks along the time, and its messages.
-import type { RunEvent } from '../engine/contracts/run.ts';
+import type { RunEvent, TaskReport } from '../engine/contracts/run.ts';
 import type { RunRecord, RunSummary } from '../engine/contracts/state.ts';
 import { formatBytes, formatCount, formatSeconds, type painter } from './print.ts';
 import { alignedTable, jsonText } from './tables.ts';
 
 type Paint = ReturnType<typeof painter>;
 
-const colours = { done: 'green', running: 'cyan', failed: 'red', died: 'red', interrupted: 'yellow' } as const;
+const colours = {
+  done: 'green',
+  running: 'cyan',
+  failed: 'red',
+  died: 'red',
+  interrupted: 'yellow',
+  skipped: 'dim',
+} as const;
 
 export function runsTable(runs: readonly RunSummary[], paint: Paint): string {
   const head = ['id', 'pipe', 'status', 'started', 'took', 'rows', 'by', ''].map((text) => paint('dim', text));
@@ -38,22 +45,24 @@ export function runText(run: RunRecord, events: readonly RunEvent[], paint: Pain
   const lines = [`${paint('bold', id)} ${paint(colours[status], status)}`];
   lines.push(...alignedTable(about.flatMap(([name, text]) => (text === undefined ? [] : [[`  ${name}`, text]]))));
   if (status === 'died')
-    lines.push('  Its process ended without a word; another run of the pipe goes on where it was.');
-  if (report !== undefined) {
+    lines.push(`  Its process ended without a word; \`pipe runs retry ${id}\` goes on where it was.`);
+  const tasks = report?.tasks ?? tasksSeen(events);
+  if (tasks.length > 0) {
     const begun = Date.parse(started);
-    const whole = Math.max(seconds ?? 0, 0.001);
-    const rows = report.tasks.map((task) => {
+    const last = events.at(-1)?.at ?? started;
+    const whole = Math.max(seconds ?? (Date.parse(last) - begun) / 1000, 0.001);
+    const rows = tasks.map((task) => {
       const at = events.find((event) => event.type === 'task.started' && event.index === task.index)?.at;
       const offset = at === undefined ? 0 : Math.max(0, (Date.parse(at) - begun) / 1000);
       return [
-        `  ${task.index + 1}`,
+        `  ${task.number ?? task.index + 1}`,
         task.title ?? task.op,
         paint(task.status === 'done' ? 'green' : task.status === 'failed' ? 'red' : 'dim', task.status),
         task.rows === 0 ? '' : `${formatCount(task.rows)} rows`,
         task.bytes === 0 ? '' : formatBytes(task.bytes),
         task.rejected === 0 ? '' : `${formatCount(task.rejected)} refused`,
         at === undefined ? '' : bar(offset / whole, task.seconds / whole),
-        at === undefined ? '' : formatSeconds(task.seconds),
+        at === undefined ? (task.before === undefined ? '' : `by ${task.before}`) : formatSeconds(task.seconds),
       ];
     });
     lines.push('', ...alignedTable(rows, new Set([3, 4, 7])));
@@ -63,6 +72,18 @@ export function runText(run: RunRecord, events: readonly RunEvent[], paint: Pain
     lines.push('', `${place === undefined ? '' : `${place} `}${paint('red', error.code)} ${error.message}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Of a run without a report: what is known of its tasks as far as it came. */
+function tasksSeen(events: readonly RunEvent[]): (Omit<TaskReport, 'status'> & { status: string })[] {
+  const started = events.find((event) => event.type === 'run.started');
+  const none = { rows: 0, bytes: 0, files: 0, rejected: 0, retries: 0, seconds: 0 };
+  return (started?.tasks ?? []).map((task) => {
+    const own = events.filter((event) => 'index' in event && event.index === task.index);
+    const ended = own.find((event) => event.type === 'task.ended');
+    const status = ended?.status ?? (own.some(({ type }) => type === 'task.started') ? 'begun' : 'not begun');
+    return { ...task, ...none, ...ended?.figures, status, ...(ended?.before && { before: ended.before }) };
+  });
 }
 
 function bar(from: number, length: number): string {
@@ -78,13 +99,13 @@ export function eventText(event: RunEvent): string | undefined {
     case 'run.started':
       return `${time} started ${event.pipe}`;
     case 'task.started':
-      return `${time} task ${event.index + 1} (${event.op}) started`;
+      return `${time} task ${event.number ?? event.index + 1} (${event.op}) started`;
     case 'task.ended':
-      return `${time} task ${event.index + 1} (${event.op}) ${event.status}: ${formatCount(event.figures.rows)} rows`;
+      return `${time} task ${event.number ?? event.index + 1} (${event.op}) ${event.status}: ${formatCount(event.figures.rows)} rows`;
     case 'task.retry':
-      return `${time} task ${event.index + 1} (${event.op}) again in ${event.waitMs} ms: ${event.code} ${event.message}`;
+      return `${time} task ${event.number ?? event.index + 1} (${event.op}) again in ${event.waitMs} ms: ${event.code} ${event.message}`;
     case 'record.rejected':
-      return `${time} task ${event.index + 1} (${event.op}) refused record ${event.position}: ${event.reason}`;
+      return `${time} task ${event.number ?? event.index + 1} (${event.op}) refused record ${event.position}: ${event.reason}`;
     case 'log':
       return `${time} ${event.level} ${event.message}`;
     case 'run.ended':

@@ -51,7 +51,7 @@ function describe(plan: PlanDescription): string {
     lines.push('', 'params', ...formatTable(params.map(([name, value]) => [`  ${name}`, JSON.stringify(value)])));
   lines.push('', 'steps');
   const rows = plan.steps.map((step) => [
-    `  ${step.number}`,
+    `  ${'  '.repeat(step.depth ?? 0)}${step.number}`,
     step.op,
     step.paths
       .map(({ path }) => (step.connection === undefined ? path : `/${step.connection}/${path.replace(/^\//, '')}`))
@@ -80,6 +80,7 @@ function describe(plan: PlanDescription): string {
     ]);
     lines.push(...formatTable(rows));
   }
+  if (plan.resumes !== undefined) lines.push('', plan.resumes.text);
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,4 +1,4 @@
-// `pipe runs`: the history of runs: a list, one of them, its messages, and the removal of old ones.
+// `pipe runs`: the history of runs: a list, one of them, its messages, what goes on from them, and the removal of old ones.
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { RunSummary } from '../../engine/contracts/state.ts';
 import { durationMs } from '../../engine/duration.ts';
@@ -13,6 +13,14 @@ const actions: Readonly<Record<string, { summary: string; command(argv: string[]
   list: { summary: 'list the runs, the newest first', command: list },
   show: { summary: 'show one: its tasks along the time, and why it failed', command: show },
   logs: { summary: 'show the messages of one', command: logs },
+  retry: {
+    summary: 'go on with one that failed or died, from where it broke',
+    command: async (argv) => (await import('./runs-again.ts')).retry(argv),
+  },
+  replay: {
+    summary: 'do one anew, with its own definition and parameters',
+    command: async (argv) => (await import('./runs-again.ts')).replay(argv),
+  },
   prune: { summary: 'remove old ones', command: prune },
 };
 
@@ -34,7 +42,7 @@ export async function command(argv: string[]): Promise<number> {
 }
 
 function help(): string {
-  const lines = Object.entries(actions).map(([name, { summary }]) => `  ${name.padEnd(5)}  ${summary}`);
+  const lines = Object.entries(actions).map(([name, { summary }]) => `  ${name.padEnd(6)}  ${summary}`);
   return `Usage: pipe runs ACTION [options]
 
 The runs of the pipes of this project; outside of one, your own.
@@ -45,6 +53,7 @@ ${lines.join('\n')}
   pipe runs ACTION --help   one action's options, with an example
 
 Example: pipe runs show last
+         pipe runs retry last
 `;
 }
 
