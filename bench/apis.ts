@@ -3,62 +3,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
-import { restConnector } from '../connectors/rest/index.ts';
-import type { ConnectorContext } from '../engine/contracts/connector.ts';
-import type { RowStream } from '../engine/contracts/data.ts';
-import type { Manifest } from '../schemas/generated/types.ts';
-import { median } from './measure.ts';
-
-const concurrency = 8;
+import { concurrency, connectionTo, readAll } from './apis-service.ts';
+import { measure, median } from './measure.ts';
 
 /** Prints the medians of so many rounds over so many records. */
-export async function benchApis(rounds: number, records = 300_000): Promise<void> {
-  const server = spawn(process.execPath, [
-    '--import',
-    'tsx',
-    join(import.meta.dirname, 'apis-server.ts'),
-    String(records),
-  ]);
-  const [port] = await once(server.stdout, 'data');
-  const baseUrl = `http://127.0.0.1:${String(port).trim()}/`;
-  const manifest: Manifest = {
-    name: 'bench',
-    title: 'Bench',
-    base_url: baseUrl,
-    rate_limit: { concurrent: concurrency },
-    records: '/data',
-    pagination: { kind: 'page', param: 'page', size: 1000 },
-    resources: {
-      orders: {
-        path: 'orders',
-        key: 'id',
-        columns: {
-          id: 'integer',
-          name: 'text',
-          email: 'text',
-          status: 'text',
-          total: 'decimal',
-          created_at: 'timestamptz',
-          address: 'json',
-        },
-      },
-    },
-  };
-  const context: ConnectorContext = {
-    name: 'bench',
-    credential: async () => ({}),
-    renewCredential: async (stale) => stale,
-    retry: (work) => work(1),
-    log: { debug() {}, info() {}, warn() {} },
-  };
-  const connection = restConnector(manifest).open({} as never, context);
+export async function benchApis(rounds: number, records = 1_000_000): Promise<void> {
+  const { baseUrl, server } = await startServer(records);
+  const connection = connectionTo(baseUrl);
   const agent = new Agent({ pipelining: 1, connections: concurrency });
   const page = async (at: number) => (await request(`${baseUrl}orders?page=${at}`, { dispatcher: agent })).body;
-  let peak = 0;
-  const watch = setInterval(() => {
-    peak = Math.max(peak, process.memoryUsage().rss);
-  }, 50);
-
   /** The pages in their order, so many asked for ahead. Gives how many records there were. */
   const loop = async (take: (at: number) => Promise<number>): Promise<number> => {
     const ahead: Promise<number>[] = [];
@@ -91,19 +44,18 @@ export async function benchApis(rounds: number, records = 300_000): Promise<void
         }
         return kept;
       }),
-    'by manifest': async () => {
-      const { batches } = (await connection.read!('orders', { signal: new AbortController().signal })) as RowStream;
-      let total = 0;
-      for await (const { rows } of batches) total += rows.length;
-      return total;
-    },
+    'by manifest': () => readAll(connection),
   };
   try {
     const seconds: Record<string, number[]> = {};
+    const processor: Record<string, number[]> = {};
     for (let round = 0; round < rounds; round++) {
       for (const [name, run] of Object.entries(work)) {
         const started = performance.now();
+        const before = process.cpuUsage();
         const total = await run();
+        const { user, system } = process.cpuUsage(before);
+        processor[name] = [...(processor[name] ?? []), (user + system) / 1e6];
         if (total < records) throw new Error(`${name}: ${total} of ${records} records`);
         seconds[name] = [...(seconds[name] ?? []), (performance.now() - started) / 1000];
       }
@@ -111,18 +63,41 @@ export async function benchApis(rounds: number, records = 300_000): Promise<void
     console.log(`${records} records, 1,000 a page, 20 ms each, ${concurrency} at once`);
     for (const [name, all] of Object.entries(seconds)) {
       const middle = median(all);
+      const cpu = median(processor[name]!);
       console.log(
-        `  ${name.padEnd(12)} ${middle.toFixed(2).padStart(6)} s  ${Math.round(records / middle / 1000)} k records/s`,
+        `  ${name.padEnd(12)} ${middle.toFixed(2).padStart(6)} s  ${Math.round(records / middle / 1000)} k records/s  ${cpu.toFixed(2)} s of the processor`,
       );
     }
     const against = (other: string) => median(seconds['by manifest']!.map((each, i) => each / seconds[other]![i]!));
-    console.log(`  by manifest / by hand     ${against('by hand').toFixed(2)}`);
-    console.log(`  by manifest / bytes only  ${against('bytes only').toFixed(2)}`);
-    console.log(`  peak memory of all three  ${Math.round(peak / 1e6)} MB`);
+    const share = (1 / against('bytes only')) * 100;
+    console.log(`  by manifest / by hand     ${against('by hand').toFixed(2)}  (at most 1.10)`);
+    console.log(`  of what the server gives  ${share.toFixed(0)} %  (at least 90 %)`);
+    const [few, all] = [await peakOf(100_000), await peakOf(1_000_000)];
+    console.log(
+      `  peak memory of a process  ${few} MB for 100,000 records, ${all} MB for 1,000,000: ${(all / few).toFixed(2)}`,
+    );
   } finally {
-    clearInterval(watch);
     await connection.close();
     await agent.close();
     server.kill();
   }
+}
+
+/** Everything that a process of its own needs at its highest, in MB. */
+async function peakOf(records: number): Promise<number> {
+  const { baseUrl, server } = await startServer(records);
+  try {
+    const reader = join(import.meta.dirname, 'apis-reader.ts');
+    const { peakBytes } = await measure(process.execPath, ['--import', 'tsx', reader, baseUrl]);
+    return Math.round(peakBytes / 1e6);
+  } finally {
+    server.kill();
+  }
+}
+
+async function startServer(records: number) {
+  const file = join(import.meta.dirname, 'apis-server.ts');
+  const server = spawn(process.execPath, ['--import', 'tsx', file, String(records)]);
+  const [port] = await once(server.stdout, 'data');
+  return { baseUrl: `http://127.0.0.1:${String(port).trim()}/`, server };
 }

@@ -47,6 +47,8 @@ export async function benchFiles(rounds: number, sizes: Sizes): Promise<void> {
         'rclone',
         '--config',
         join(folder, 'rclone.conf'),
+        // Some servers do not answer it, and then each part would begin a second late.
+        ...['--expect-continue-timeout', '0'],
         ...['--s3-chunk-size', partSize, '--s3-upload-concurrency', concurrency, '--s3-upload-cutoff', partSize],
         ...['--transfers', concurrency, '--multi-thread-streams', concurrency, '--multi-thread-cutoff', partSize],
         ...args,

@@ -11,6 +11,7 @@ const benches: Record<string, (rounds: number, rows: number | undefined, word: s
     const { benchFiles, sizesOf } = await import('./files.ts');
     await benchFiles(rounds, sizesOf(process.argv.slice(3)));
   },
+  state: async (rounds) => (await import('./state.ts')).benchState(rounds * 3),
   startup: async (rounds) => (await import('./startup.ts')).benchStartup(rounds * 5),
 };
 

@@ -65,7 +65,10 @@ async function oneKill(direction: Direction, { server, folder, bytes, sum }: Pla
   const problems: string[] = [];
   const side = direction === 'S3 to local' ? 'out' : 'in';
   await rm(join(folder, 'out'), { recursive: true, force: true });
-  server.store.buckets.get('bucket')!.remove('out.bin');
+  const bucket = server.store.buckets.get('bucket')!;
+  // The server keeps all bytes until it is closed, which would be so many times the whole.
+  for (const { file } of bucket.objects.get('out.bin')?.blobs ?? []) await rm(file, { force: true });
+  bucket.remove('out.bin');
   const moment = randomInt(Math.floor(bytes * 0.4), bytes);
   server.moved = { in: 0, out: 0 };
   const first = await copy(folder, () => server.moved[side] >= moment);
