@@ -34,6 +34,13 @@ describe.each(names.filter((name) => existsSync(join(folder, name, 'pipe.yaml'))
   });
 });
 
+test('the tests of all of them pass, without network', async () => {
+  const { code, stdout, stderr } = await pipeCommand(['test', 'examples'], { cwd: root });
+  expect({ code, failed: stdout.includes('failed') }).toEqual({ code: 0, failed: false });
+  expect(stdout).toContain('ok      completed calls of all pages');
+  expect(stderr).toMatch(/^\d+ tests passed in /m);
+});
+
 test('quickstart', async () => {
   const { code, stdout, stderr } = await pipeCommand(['run', 'examples/quickstart/pipe.yaml'], { cwd: root });
   expect(stderr).toContain('quickstart: done in');
@@ -45,6 +52,18 @@ test('many-files', async () => {
   const { code, stderr } = await pipeCommand(['run', 'examples/many-files/pipe.yaml'], { cwd: root });
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('3 files') });
   expectOutput('many-files');
+});
+
+test('top-customers', async () => {
+  const { code, stderr } = await pipeCommand(['run', 'examples/top-customers/pipe.yaml'], { cwd: root });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('top-customers: done in') });
+  expectOutput('top-customers');
+});
+
+test('fan-out', async () => {
+  const { code, stderr } = await pipeCommand(['run', 'examples/fan-out/pipe.yaml'], { cwd: root });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('fan-out: done in') });
+  expectOutput('fan-out');
 });
 
 test('sqlite-to-csv', async () => {

@@ -66,6 +66,31 @@ test('a run that was killed is seen as died', async () => {
   expect(runs.map(({ status }: { status: string }) => status)).toEqual(runs.length === 0 ? [] : ['died']);
 });
 
+test('goes on with one that failed, and does one anew', async () => {
+  writeFileSync(
+    join(folder, 'late.yaml'),
+    `- { op: read, path: a.csv }
+- { op: limit, rows: 1 }
+- { op: write, path: early.csv }
+- { op: read, path: "late.\${'csv'}" }
+- { op: write, path: "-", format: csv }
+`,
+  );
+  expect((await pipe('run', 'late.yaml', '--log', 'json')).code).toBe(1);
+  expect((await pipe('plan', 'late.yaml')).stdout).toMatch(
+    /run-\w+ failed; `pipe runs retry run-\w+` goes on with task 4 /,
+  );
+  writeFileSync(join(folder, 'late.csv'), 'x\n5\n');
+  expect(await pipe('runs', 'retry', 'last', '-q')).toEqual({ code: 0, stdout: 'x\n5\n', stderr: '' });
+  expect((await pipe('runs', 'show')).stdout).toMatch(
+    /by retry of run-\w+\n[\s\S]* 1 +read +done .* by run-\w+\n[\s\S]* 5 +write +done /,
+  );
+  expect((await pipe('runs', 'replay', '-q')).stdout).toBe('x\n5\n');
+  const refused = await pipe('runs', 'retry', 'last');
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toMatch(/RUN_NOT_BROKEN/);
+});
+
 test('keeps nothing with --no-state, and removes what is told', async () => {
   await pipe('run', 'good.yaml', '--no-state');
   const count = async () =>

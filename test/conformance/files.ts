@@ -1,4 +1,7 @@
 // What the storage tests share: contexts, files to write, bytes read back.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { contentTypeOf } from '../../connectors/shared/content-type.ts';
@@ -106,4 +109,11 @@ export function bytesInUse(): number {
   sweep();
   sweep();
   return process.memoryUsage().arrayBuffers;
+}
+
+/** The name of a temporary file of a process of this machine that has ended, or of one that has not. */
+export function temporaryOf(target: string, writer: 'dead' | 'alive'): string {
+  const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 4);
+  const pid = writer === 'alive' ? process.ppid : spawnSync(process.execPath, ['--version']).pid;
+  return `.${target}.${machine}${pid.toString(36)}-0123456789ab.tmp`;
 }

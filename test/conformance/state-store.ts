@@ -100,6 +100,9 @@ export function testStateStore(name: string, { create }: StateStoreSuite): void 
         expect(await other.get('p', 'k')).toEqual({ a: [1, null, 'ü🔑'] });
         expect(await other.get('q', 'k')).toBe(false);
         expect(await other.get('p', 'other')).toBeUndefined();
+        await one.set('p', 'over', 1, { ttlMs: 0 });
+        expect(await other.values('p')).toEqual({ k: { a: [1, null, 'ü🔑'] } });
+        expect(await other.values('nobody')).toEqual({});
         await one.set('p', 'k', 2, { ttlMs: 60_000 });
         expect(await other.get('p', 'k')).toBe(2);
         await one.set('p', 'k', 3, { ttlMs: 0 });
@@ -131,6 +134,27 @@ export function testStateStore(name: string, { create }: StateStoreSuite): void 
         // Of a process on another machine only the lease is known.
         expect(await one.lock('far', 'me', { holder: elsewhere, leaseMs: 60_000 })).toBeUndefined();
         expect(await other.lock('far', 'you', lease)).toMatchObject({ owner: 'me', holder: elsewhere });
+      }));
+
+    it('changes a document in one step, whoever else does', () =>
+      using(async (one, other) => {
+        const add = (state: StateStore) =>
+          state.change('count', 'a', (before) => {
+            const after = ((before as number | undefined) ?? 0) + 1;
+            return { after, result: after };
+          });
+        const all = await Promise.all(Array.from({ length: 20 }, (_, i) => add(i % 2 === 0 ? one : other)));
+        expect(all.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+        expect(await other.document('count', 'a')).toBe(20);
+        expect(await other.document('count', 'b')).toBeUndefined();
+        expect(await other.document('counts', 'a')).toBeUndefined();
+        const failing = one.change('count', 'a', () => {
+          throw new Error('not today');
+        });
+        await expect(failing).rejects.toThrow('not today');
+        expect(await other.document('count', 'a')).toBe(20);
+        expect(await one.change('count', 'a', () => ({ after: undefined, result: 'gone' }))).toBe('gone');
+        expect(await other.document('count', 'a')).toBeUndefined();
       }));
 
     it('keeps runs, the newest first, with all that is known of them', () =>

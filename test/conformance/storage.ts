@@ -41,6 +41,7 @@ const allCapabilities: Capability[] = [
   'send',
   'describe',
   'remove',
+  'removeFiles',
   'makeFolder',
   'copy',
   'checkpoint',
@@ -586,6 +587,17 @@ export function describeStorage(name: string, suite: StorageSuite): void {
         await connection.remove!('in/b', { signal: never });
         await connection.remove!('in', { signal: never });
         expect(await collect(connection.list!('', { signal: never }))).toEqual([]);
+      });
+    }
+
+    if (can('removeFiles')) {
+      test('removeFiles removes those that are named, and no others', async () => {
+        const { connection, contents } = await open();
+        const named = ['in/a b.csv', 'in/<&>"\'.csv', 'in/tab\there', 'ünï/日本.csv', ' blank '];
+        for (const path of [...named, 'in/a', 'stays.csv']) await put(connection, path, 'x');
+        await connection.removeFiles!([...named, 'in/none'], { signal: never });
+        expect(await contents()).toEqual(['in/a', 'stays.csv']);
+        await connection.removeFiles!([], { signal: never });
       });
     }
 

@@ -29,6 +29,7 @@ import {
   pattern,
   put,
   streamOf,
+  temporaryOf,
   text,
   writeOptions,
 } from '../conformance/files.ts';
@@ -395,3 +396,11 @@ async function asOrdinaryUser(work: () => Promise<void>): Promise<void> {
     process.seteuid!(0);
   }
 }
+
+test('what a killed run has left is removed when the folder is written to again', async () => {
+  const folder = temporaryFolder();
+  const alive = temporaryOf('b.csv', 'alive');
+  for (const name of [temporaryOf('a.csv', 'dead'), alive, '.own.tmp', 'a.csv']) writeFileSync(join(folder, name), '');
+  await put(connector.open({ root: folder }, connectorContext('files')), 'a.csv', 'a');
+  expect(readdirSync(folder).sort()).toEqual([alive, '.own.tmp', 'a.csv'].sort());
+});

@@ -305,6 +305,13 @@ describe('records', () => {
     expect(await rows(connection, 'people')).toEqual([{ id: '1', name: 'Ada' }]);
   });
 
+  test('a range without a cell in it has no rows, and needs no list', async () => {
+    const { server, connection } = await service({ cells: { path: 'cells', records: '/values', arrays: true } });
+    server.on('GET /v1/cells', json({ range: 'A1:B2', majorDimension: 'ROWS' }), json({ error: 'x', values: 'y' }));
+    expect(await rows(connection, 'cells')).toEqual([]);
+    expect(await failureOf(rows(connection, 'cells'))).toMatchObject({ code: 'ANSWER_UNEXPECTED' });
+  });
+
   test('of every parent, in the order of the parents', async () => {
     const { server, connection } = await service({
       channels: { path: 'channels' },
@@ -457,6 +464,17 @@ describe('errors in the words of the service', () => {
     const { server, connection } = await service({ orders: { path: 'orders', records: '/data' } }, { errors });
     server.on('GET /v1/orders', ...(answers as Answer[]));
     expect(await failureOf(rows(connection, 'orders'))).toMatchObject({ code, message: expect.stringContaining(says) });
+  });
+
+  test('a redirect elsewhere is followed without the credential', async () => {
+    const elsewhere = await startHttpServer();
+    onTestFinished(() => elsewhere.close());
+    elsewhere.on('GET /orders', json({ data: [{ id: 1 }] }));
+    const { server, connection } = await service({ orders: { path: 'orders', records: '/data' } }, { errors });
+    server.on('GET /v1/orders', { status: 302, headers: { location: `${elsewhere.url}/orders` } });
+    expect(await rows(connection, 'orders')).toEqual([{ id: 1 }]);
+    expect(server.received[0]!.headers.authorization).toBe('Bearer s3cret');
+    expect(JSON.stringify(elsewhere.received[0]!.headers)).not.toContain('s3cret');
   });
 
   test('what means "try again" is tried again, also a body that was cut', async () => {

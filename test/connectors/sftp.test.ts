@@ -16,7 +16,7 @@ import { join, relative } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connector } from '../../connectors/sftp/index.ts';
 import { secret } from '../../engine/secret.ts';
-import { connectorContext, get, itemAt, never, pattern, put, text } from '../conformance/files.ts';
+import { connectorContext, get, itemAt, never, pattern, put, temporaryOf, text } from '../conformance/files.ts';
 import { describeStorage } from '../conformance/storage.ts';
 import { collect, failureOf } from '../conformance/streams.ts';
 import { opensshServer, startSftpServer } from '../servers/sftp.ts';
@@ -238,4 +238,13 @@ describe('files of the server', () => {
     await connection.remove('sub/b', { signal: never });
     expect(filesIn(folder)).toEqual(['sub/a', 'sub/c', 'sub/up']);
   });
+});
+
+test('what a killed run has left is removed when the folder is written to again', async () => {
+  const { folder, connection } = await connected();
+  mkdirSync(join(folder, 'in'));
+  const alive = temporaryOf('b.csv', 'alive');
+  for (const name of [temporaryOf('a.csv', 'dead'), alive, '.own.tmp']) writeFileSync(join(folder, 'in', name), '');
+  await put(connection, 'in/a.csv', 'a');
+  expect(readdirSync(join(folder, 'in')).sort()).toEqual([alive, '.own.tmp', 'a.csv'].sort());
 });

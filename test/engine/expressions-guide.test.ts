@@ -9,7 +9,7 @@ import { compile, type ExpressionScope, parseExpression } from '../../engine/exp
 const guide = readFileSync(new URL('../../docs/guides/expressions.md', import.meta.url), 'utf8');
 
 const columns: Column[] = [{ name: 'total', type: 'decimal' }];
-const names = ['record', 'params', 'env', 'run', 'tasks', 'state', 'trigger', 'item'];
+const names = ['record', 'params', 'env', 'run', 'tasks', 'state', 'trigger', 'item', 'index', 'error'];
 
 function scope(): ExpressionScope {
   const record = JSON.parse(/```json\n([\s\S]*?)```/.exec(guide)![1]!) as Value;

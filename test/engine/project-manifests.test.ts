@@ -200,6 +200,12 @@ describe('a manifest that is wrong', () => {
     expect(diagnostics).toMatchObject([{ severity: 'error', message: expect.stringContaining(message) }]);
   });
 
+  it('stops only the pipes that use it', async () => {
+    project();
+    own.put('connectors/broken.yaml', 'name: [');
+    expect(await checked(read)).toEqual([]);
+  });
+
   it('is read again when it was put right', async () => {
     project();
     const file = own.put('connectors/our-crm.yaml', 'name: [');

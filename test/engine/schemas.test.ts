@@ -191,7 +191,7 @@ describe('what is generated', () => {
     expect(Object.keys(formats)).toEqual([...language.formats.keys()]);
     expect(tasks.filter?.fields['/where']).toEqual({
       expression: true,
-      scope: ['record', 'params', 'env', 'run', 'tasks', 'state', 'trigger', 'item'],
+      scope: ['record', 'params', 'env', 'run', 'tasks', 'state', 'trigger', 'item', 'index', 'error'],
     });
     expect(tasks.copy?.fields['/from']).toEqual({ path: 'read' });
     expect(tasks.limit?.fields['/from']).toEqual({ reference: 'task', literal: true });

@@ -10,7 +10,7 @@ import type { FoundConnection } from '../../../engine/connections.ts';
 import type { AnyConnector } from '../../../engine/contracts/connector.ts';
 import type { Batch, Column, FileStream, Row, RowStream, Stream, Value } from '../../../engine/contracts/data.ts';
 import type { RunEvent, TaskFigures } from '../../../engine/contracts/run.ts';
-import type { TaskContext } from '../../../engine/contracts/task.ts';
+import type { Task, TaskContext } from '../../../engine/contracts/task.ts';
 import { failure } from '../../../engine/errors.ts';
 import { createEvents } from '../../../engine/events.ts';
 import { addStep } from '../../../engine/rows.ts';
@@ -78,7 +78,7 @@ export async function run(op: string, params: object, input?: Stream, setting: S
   const bench = createBench(op, params, setting);
   const definition = { op, ...params };
   const running = async () => {
-    if (!('step' in task)) return task.run(input, definition as never, bench.context);
+    if (!('step' in task)) return (task as Task<never>).run(input, definition as never, bench.context);
     const rows = await bench.context.rows(input!);
     return addStep(rows, { step: task.step(definition as never, rows.columns, bench.context), count: bench.countRows });
   };
@@ -126,7 +126,16 @@ function createBench(op: string, params: object, setting: Setting) {
     return piece;
   };
   const pieces: Promise<unknown>[] = [];
-  const task = { index: 0, op, id: 'task', consumers: setting.consumed === true ? [1] : [], definition: params };
+  const label = `task 1 (${op})`;
+  const task = {
+    index: 0,
+    number: '1',
+    label,
+    op,
+    id: 'task',
+    consumers: setting.consumed === true ? [1] : [],
+    definition: params,
+  };
   const codecs = createCodecs(formats, signal);
   const targets = createTargets({
     folder: files.folder,
@@ -168,6 +177,9 @@ function createBench(op: string, params: object, setting: Setting) {
     inputs: new Map(Object.entries(setting.inputs ?? {})),
     open: (path, connection, log) => targets.resolve(path, connection, { task } as never, log),
     connect: async () => {},
+    runList: () => Promise.reject(new Error('no lists here')),
+    runPipe: () => Promise.reject(new Error('no other pipes here')),
+    kept: () => Promise.reject(new Error('nothing is kept here')),
     background(promise) {
       pieces.push(work(promise));
     },

@@ -12,6 +12,10 @@ it('says of each task what the task says of itself', async () => {
       op: task.op,
       ...shapes[op],
       inputWith: undefined,
+      inputWithout: undefined,
+      block: undefined,
+      units: undefined,
+      ends: undefined,
     });
   }
 });

@@ -174,3 +174,21 @@ test('what cannot be', async () => {
   expect(await refused({ path: '/lake/a.csv', split: { rows: 2 } })).toBe('OPTION_UNSUPPORTED');
   expect(await refused({ path: '/lake/${part + 1}.csv' })).toBe('OPTION_UNSUPPORTED');
 });
+
+test('a JSON array of more rows than are held, beside another', async () => {
+  const rows = Array.from({ length: 5000 }, (_, id) => ({ id, big: '12345678901234567890', half: id % 2 }));
+  const { report, files } = await written(rows, { path: '/lake/${record.half}.json', open_files: 1 });
+  expect(report).toMatchObject({ status: 'done' });
+  for (const half of [0, 1]) {
+    expect(JSON.parse(files[`${half}.json`]!)).toEqual(rows.filter((row) => row.half === half));
+  }
+});
+
+test('JSON arrays cut by their bytes', async () => {
+  const rows = Array.from({ length: 400 }, (_, id) => ({ id, text: 'x'.repeat(90) }));
+  const { report, files } = await written(rows, { path: '/lake/${part}.json.gz', split: { bytes: '10KB' } });
+  expect(report).toMatchObject({ status: 'done' });
+  const parts = Object.keys(files).sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+  expect(parts.length).toBeGreaterThan(2);
+  expect(parts.flatMap((name) => JSON.parse(files[name]!))).toEqual(rows);
+});
