@@ -26,7 +26,9 @@ export async function* zipped(
   files: AsyncIterable<{ name: string; file: FileItem }>,
   level: number,
 ): AsyncGenerator<Uint8Array> {
-  const entries: Entry[] = [];
+  const directory: Buffer[] = [];
+  let recent: Buffer[] = [];
+  let count = 0;
   let offset = 0;
   for await (const { name, file } of files) {
     const entry: Entry = {
@@ -44,15 +46,17 @@ export async function* zipped(
       offset += chunk.length;
       yield chunk;
     }
-    entries.push(entry);
+    recent.push(centralHeader(entry));
+    count++;
+    // A few large pieces take little of the heap, however many files there are.
+    if (recent.length < 1000) continue;
+    directory.push(Buffer.concat(recent));
+    recent = [];
   }
-  let directory = 0;
-  for (const entry of entries) {
-    const header = centralHeader(entry);
-    directory += header.length;
-    yield header;
-  }
-  yield endOfDirectory(entries.length, offset, directory);
+  directory.push(Buffer.concat(recent));
+  yield* directory;
+  const size = directory.reduce((sum, { length }) => sum + length, 0);
+  yield endOfDirectory(count, offset, size);
 }
 
 async function* entryBytes(entry: Entry, file: FileItem, level: number): AsyncGenerator<Uint8Array> {

@@ -1,7 +1,7 @@
 // What S3 does when it is not well: refusals, waits, broken and wrong bodies, at random. The bytes are right, or it fails.
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { killedCopies } from '../../scripts/campaign-copy.ts';
-import { faultyCopies } from '../../scripts/campaign-s3-faults.ts';
+import { faultyCopies } from '../../scripts/campaign-faults.ts';
 import { get, itemAt, never, pattern, put, text, writeOptions } from '../conformance/files.ts';
 import { collect, failureOf } from '../conformance/streams.ts';
 import { type S3Call, type S3Fault, startS3Server } from '../servers/s3.ts';
@@ -146,7 +146,7 @@ describe('writing', () => {
 
 describe('campaigns, in short', () => {
   test('random faults', async () => {
-    const { failed, done, refused } = await faultyCopies({ scenarios: 30, seed: 7 });
+    const { failed, done, refused } = await faultyCopies('s3', { scenarios: 30, seed: 7 });
     expect(failed).toEqual([]);
     expect(done).toBeGreaterThan(5);
     expect(refused).toBeGreaterThan(0);

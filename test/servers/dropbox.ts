@@ -33,6 +33,12 @@ export interface DropboxFault {
   lose?: boolean;
   /** Breaks the connection after so many bytes of a download. */
   cutAfter?: number;
+  /** Says nothing for so long. */
+  waitMs?: number;
+  /** Says so many bytes more than a download has. */
+  tooLong?: number;
+  /** Changes a byte of what is uploaded. */
+  corrupt?: boolean;
 }
 
 export interface DropboxServer {
@@ -40,6 +46,8 @@ export interface DropboxServer {
   /** Paths of files and, with `sessions`, what was uploaded and never committed. */
   contents(): string[];
   openSessions(): number;
+  /** What the file at this path holds. */
+  bytesOf(path: string): Buffer | undefined;
   calls: { endpoint: string; headers: IncomingMessage['headers'] }[];
   /** Tokens that are good now. */
   tokens: Set<string>;
@@ -288,6 +296,7 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
     const count = (counts.get(endpoint) ?? 0) + 1;
     counts.set(endpoint, count);
     const fault = state.fault(endpoint, count);
+    if (fault?.waitMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.waitMs));
     if (fault?.refuse !== undefined) {
       response.writeHead(fault.refuse.status, fault.refuse.headers).end(fault.refuse.body);
       return;
@@ -307,9 +316,10 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
     const argument = (header === undefined ? JSON.parse(body.toString() || 'null') : JSON.parse(String(header))) ?? {};
     try {
       if (endpoint === 'files/download') {
-        await download(argument as { path: string }, request, response, fault?.cutAfter);
+        await download(argument as { path: string }, request, response, fault);
         return;
       }
+      if (fault?.corrupt && header !== undefined && body.length > 0) body[0]! ^= 1;
       const result = handlers[endpoint]!(argument as never, body);
       if (fault?.lose) response.destroy();
       else json(response, 200, result);
@@ -324,7 +334,7 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
     { path }: { path: string },
     request: IncomingMessage,
     response: ServerResponse,
-    cutAfter = Number.POSITIVE_INFINITY,
+    { cutAfter = Number.POSITIVE_INFINITY, tooLong = 0 }: DropboxFault = {},
   ) {
     const item = path.startsWith('rev:') ? revisions.get(path.slice(4)) : items.get(lower(path));
     if (item === undefined) throw refused('path', 'not_found');
@@ -334,9 +344,11 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
     const end = Math.min(to === undefined || to === '' ? item.size : Number(to) + 1, item.size);
     response.writeHead(from === undefined ? 200 : 206, {
       'content-type': 'application/octet-stream',
-      'content-length': end - start,
+      'content-length': end - start + tooLong,
+      ...(tooLong === 0 ? {} : { connection: 'close' }),
       ...(from === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${item.size}` }),
     });
+    if (tooLong > 0) response.once('finish', () => response.socket?.destroySoon());
     if (cutAfter < end - start) {
       response.write(readFileSync(item.stored).subarray(start, start + cutAfter), () => response.destroy());
       return;
@@ -358,6 +370,10 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
         .map(({ display }) => display.slice(1))
         .sort(),
     openSessions: () => sessions.size,
+    bytesOf(path) {
+      const item = items.get(lower(path));
+      return item === undefined ? undefined : readFileSync(item.stored);
+    },
     calls: [],
     tokens: new Set(['good-token']),
     refresh: { token: 'refresh-token', gives: 'renewed-token', asked: 0 },
