@@ -87,16 +87,7 @@ export function createSessions(config: Config, context: ConnectorContext): Sessi
       for (const setting of settings) await wire.query(`set ${setting}`);
       const { rows } = await wire.query('select version(), @@max_allowed_packet');
       const [text, packet] = rows[0] as [string, string];
-      const flavor = /mariadb/i.test(text) ? 'mariadb' : 'mysql';
-      const [, major, minor, patch] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)/.exec(text) ?? [];
-      const version = Number(major) * 10_000 + Number(minor) * 100 + Number(patch);
-      if (!(version >= oldest[flavor])) {
-        throw failure('OPTION_UNSUPPORTED', {
-          what: flavor === 'mariadb' ? `MariaDB ${major}.${minor}` : `MySQL ${major}.${minor}`,
-          where: `/${context.name}`,
-          hint: '; it needs MySQL 8 or MariaDB 10.6, or newer',
-        });
-      }
+      const { flavor, version } = serverOf(text, context.name);
       for (const limited of limits(config, flavor)) await wire.query(`set session ${limited}`);
       return { wire, flavor, version, largest: Number(packet) };
     } catch (error) {
@@ -199,6 +190,19 @@ export function createSessions(config: Config, context: ConnectorContext): Sessi
       await tunnel?.close();
     },
   };
+}
+
+/** By what the server says it is: `8.0.36`, `10.11.6-MariaDB-log`, `5.5.5-10.6.5-MariaDB`. Refuses one that is too old. */
+export function serverOf(text: string, connection: string): Pick<Session, 'flavor' | 'version'> {
+  const flavor = /mariadb/i.test(text) ? 'mariadb' : 'mysql';
+  const [, major, minor, patch] = /^(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)/.exec(text) ?? [];
+  const version = Number(major) * 10_000 + Number(minor) * 100 + Number(patch);
+  if (version >= oldest[flavor]) return { flavor, version };
+  throw failure('OPTION_UNSUPPORTED', {
+    what: `${flavor === 'mariadb' ? 'MariaDB' : 'MySQL'} ${major === undefined ? text : `${major}.${minor}`}`,
+    where: `/${connection}`,
+    hint: '; it needs MySQL 8 or MariaDB 10.6, or newer',
+  });
 }
 
 /** MySQL ends only statements that read; locks are waited for in whole seconds. */

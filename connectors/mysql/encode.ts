@@ -4,8 +4,9 @@ import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import type { Column, Row, Value } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { jsonText } from '../shared/json-text.ts';
+import { letIt } from '../shared/sql.ts';
 import { isSpatial, listedValues } from './types.ts';
-import { geometryBytes, utcText } from './values.ts';
+import { clock, geometryBytes, hasDigits, utcText } from './values.ts';
 
 type Encoder = (value: NonNullable<Value>) => string;
 
@@ -28,14 +29,19 @@ export interface Lines {
 export type EncodeRows = (rows: readonly Row[], before: number) => Promise<Lines>;
 
 /**
- * The lines of a batch. `strict`: the columns were told from the first rows, so each row is looked at for others. `where`
- * names the target in errors; `before` is how many records came earlier.
+ * The lines of a batch. `strict`: the columns were told from the first rows, so each row is looked at for others. `lossy`:
+ * what the server would drop, it may. `where` names the target in errors; `before` is how many records came earlier.
  */
 export function compileEncoder(
   pairs: readonly Pair[],
-  { strict, where, onReject }: { strict: boolean; where: string; onReject?: WriteOptions['onReject'] },
+  {
+    strict,
+    lossy,
+    where,
+    onReject,
+  }: { strict: boolean; lossy: boolean; where: string; onReject?: WriteOptions['onReject'] },
 ): EncodeRows {
-  const encode = compileLines(pairs, where);
+  const encode = compileLines(pairs, where, lossy);
   const known = new Set(pairs.map(({ from }) => from.name));
 
   const each = async (rows: readonly Row[], before: number): Promise<Lines> => {
@@ -79,8 +85,8 @@ export function compileEncoder(
   };
 }
 
-function compileLines(pairs: readonly Pair[], where: string): (rows: readonly Row[]) => string {
-  const encoders = pairs.map(({ from, to }) => encoderOf(from, to, where));
+function compileLines(pairs: readonly Pair[], where: string, lossy: boolean): (rows: readonly Row[]) => string {
+  const encoders = pairs.map(({ from, to }) => encoderOf(from, to, where, lossy));
   const line = pairs.map(({ from, to }, i) => {
     const missing = to.nullable === false ? `none(${i})` : `'\\\\N'`;
     const read = `(v = row[${JSON.stringify(from.name)}]) === null || v === undefined ? ${missing}`;
@@ -129,13 +135,15 @@ function refuseOthers(rows: readonly Row[], known: ReadonlySet<string>, before: 
   }
 }
 
-function encoderOf(from: Column, to: Column, where: string): Encoder {
+function encoderOf(from: Column, to: Column, where: string, lossy: boolean): Encoder {
   const native = to.native ?? '';
   const same = !from.untyped && from.native !== undefined && from.native === to.native && from.type === to.type;
+  /** Without a look at what might be lost: nothing can be, or it may. */
+  const unchecked = same || lossy;
   const refuse = (value: NonNullable<Value>, expected: string) =>
     failure('ROW_REFUSED', { where, record: '', reason: `column "${to.name}": ${shown(value)} is not ${expected}` });
   const loses = (value: NonNullable<Value>, target: string) =>
-    failure('VALUE_LOSSY', { where, value: `column "${to.name}": ${shown(value)}`, target });
+    failure('VALUE_LOSSY', { where, value: `column "${to.name}": ${shown(value)}`, target, hint: letIt });
   const text = (value: NonNullable<Value>): string => {
     if (value instanceof Uint8Array) throw refuse(value, 'text');
     if (typeof value === 'number' && Object.is(value, -0)) return '-0';
@@ -145,7 +153,7 @@ function encoderOf(from: Column, to: Column, where: string): Encoder {
     if (typeof value === 'boolean') return value ? '1' : '0';
     if (typeof value === 'number' && !Number.isFinite(value)) throw refuse(value, 'a number that the server has');
     // The server keeps no sign of a zero.
-    if (Object.is(value, -0) && to.type === 'double') throw loses(value, 'a number of the server');
+    if (Object.is(value, -0) && to.type === 'double' && !lossy) throw loses(value, 'a number of the server');
     return text(value);
   };
 
@@ -159,7 +167,8 @@ function encoderOf(from: Column, to: Column, where: string): Encoder {
     case 'integer':
       return (value) => {
         const digits = number(value);
-        if (!/^[+-]?\d+$/.test(digits)) throw refuse(value, 'an integer');
+        // The server rounds a fraction.
+        if (!(lossy ? /^[+-]?\d+(\.\d+)?$/ : /^[+-]?\d+$/).test(digits)) throw refuse(value, 'an integer');
         if (native !== 'year') return digits;
         // Of two digits the server makes a year of its own choice.
         if (Number(digits) !== 0 && !/^(19|20|21)\d\d$/.test(digits)) throw refuse(value, 'a year that the server has');
@@ -177,29 +186,36 @@ function encoderOf(from: Column, to: Column, where: string): Encoder {
       return (value) => (isDocument && typeof value === 'string' ? value : jsonText(value));
     }
     case 'binary':
-      return binaryEncoder(to, refuse, loses);
+      return binaryEncoder(to, refuse, loses, lossy);
     case 'date':
-      return (value) => dated(text(value), from, refuse);
     case 'time':
-    case 'timestamp':
+    case 'timestamp': {
+      const given = (value: NonNullable<Value>): string => {
+        const plain = text(value);
+        if (!lossy) return plain;
+        const utc = from.type === 'timestamptz' ? (utcText(plain) ?? plain) : plain;
+        return to.type === 'time' ? clock(utc) : utc;
+      };
       return (value) => {
-        const plain = to.type === 'time' ? text(value) : dated(text(value), from, refuse);
-        if (!same && !hasDigits(plain, to.scale ?? 0)) throw loses(value, native);
+        const plain = to.type === 'time' ? given(value) : dated(given(value), from, refuse);
+        if (to.type === 'date') return plain;
+        if (!unchecked && !hasDigits(plain, to.scale ?? 0)) throw loses(value, native);
         return plain;
       };
+    }
     case 'timestamptz':
       return (value) => {
         const plain = text(value);
         const utc = utcText(plain);
         if (utc === undefined && from.type === 'timestamptz') throw refuse(value, 'an instant that the server has');
-        if (!same && !hasDigits(utc ?? plain, to.scale ?? 0)) throw loses(value, native);
+        if (!unchecked && !hasDigits(utc ?? plain, to.scale ?? 0)) throw loses(value, native);
         return utc ?? plain;
       };
     default:
       break;
   }
   if (native.startsWith('bit(')) return bitEncoder(Number(native.slice(4, -1)), number, refuse);
-  if (/^char\b/.test(native) && !same) {
+  if (/^char\b/.test(native) && !unchecked) {
     return (value) => {
       const plain = text(value);
       if (plain.endsWith(' ')) throw loses(value, `${native}, which keeps no blanks at the end,`);
@@ -215,8 +231,8 @@ type Refuse = (value: NonNullable<Value>, expected: string) => Failure;
 
 const truths: Readonly<Record<string, string>> = { true: '1', false: '0', t: '1', f: '0', '1': '1', '0': '0' };
 
-function binaryEncoder({ native = '', length }: Column, refuse: Refuse, loses: Refuse): Encoder {
-  const padded = /^binary\b/.test(native);
+function binaryEncoder({ native = '', length }: Column, refuse: Refuse, loses: Refuse, lossy: boolean): Encoder {
+  const padded = !lossy && /^binary\b/.test(native);
   return (value) => {
     if (typeof value !== 'string' && !(value instanceof Uint8Array)) throw refuse(value, 'bytes');
     const bytes =
@@ -268,12 +284,6 @@ function setEncoder(values: readonly string[], text: Encoder, refuse: Refuse): E
 function dated(text: string, { type }: Column, refuse: Refuse): string {
   if (type !== 'text' && !/^\d{4}-\d\d-\d\d/.test(text)) throw refuse(text, 'a date that the server has');
   return text;
-}
-
-/** Whether the fraction of a second has no more digits than so many, but for zeros. */
-function hasDigits(text: string, digits: number): boolean {
-  const point = text.indexOf('.');
-  return point < 0 || text.length - point - 1 <= digits || /^0*$/.test(text.slice(point + 1 + digits));
 }
 
 function shown(value: NonNullable<Value>): string {

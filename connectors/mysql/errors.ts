@@ -95,6 +95,10 @@ function driverFailure(error: NodeJS.ErrnoException, { connection, host, shown }
     const reason = 'the server offers no TLS; say `ssl: disable` if the way to it is safe without';
     return failure('TLS_FAILED', { host, reason }, cause);
   }
+  if (/^ERR_(OSSL|CRYPTO|TLS)/.test(code)) {
+    const reason = `\`ssl_cert\`, \`ssl_key\` or \`ssl_ca\` cannot be used: ${message}`;
+    return failure('TLS_FAILED', { host, reason }, cause);
+  }
   if (code === 'HANDSHAKE_SSL_ERROR') {
     const reason = `the server's certificate is not trusted: ${message}; name its authority with \`ssl_ca\``;
     return failure('TLS_FAILED', { host, reason }, cause);

@@ -1,7 +1,8 @@
 // Where the server is, how it is trusted, and logging in, which the driver does.
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { type ConnectionOptions, checkServerIdentity, connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, checkServerIdentity, connect as connectTls, createSecureContext } from 'node:tls';
+import { asFailure } from '../../engine/errors.ts';
 import type { MysqlConfig } from '../../schemas/generated/types.ts';
 import type { Address } from '../shared/sql-address.ts';
 import type { Tunnel } from '../shared/tunnel.ts';
@@ -17,12 +18,20 @@ export async function tlsOptions(
 ): Promise<ConnectionOptions | undefined> {
   const mode = config.ssl ?? 'verify-full';
   if (mode === 'disable' || host.startsWith('/')) return undefined;
-  const file = async (path: string | undefined) => (path === undefined ? undefined : readFile(path, 'utf8'));
+  const file = async (path: string | undefined) => {
+    if (path === undefined) return undefined;
+    return readFile(path, 'utf8').catch((error: unknown) => {
+      throw asFailure(error, path);
+    });
+  };
   const [ca, cert] = [await file(config.ssl_ca), await file(config.ssl_cert)];
   return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
+    // Made here, because what is wrong with a file would be thrown out of the driver's own event otherwise.
+    secureContext: createSecureContext({
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    }),
     ...(isIP(host) ? {} : { servername: host }),
     rejectUnauthorized: mode === 'verify-ca' || mode === 'verify-full',
     checkServerIdentity: (_, certificate) =>

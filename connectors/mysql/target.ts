@@ -4,6 +4,7 @@ import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import type { Column } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
+import { letIt } from '../shared/sql.ts';
 import { findTable, quoted, type Table, type TableColumn, type TablePath } from './catalog.ts';
 import type { Session } from './connect.ts';
 import type { Pair } from './encode.ts';
@@ -149,7 +150,12 @@ function matched(
 function refuseLoss(from: Column, to: Column, shown: string): void {
   const loss = lossy(from, to);
   if (loss === undefined) return;
-  throw failure('VALUE_LOSSY', { where: shown, value: `column "${from.name}": ${loss}`, target: 'the table' });
+  throw failure('VALUE_LOSSY', {
+    where: shown,
+    value: `column "${from.name}": ${loss}`,
+    target: 'the table',
+    hint: letIt,
+  });
 }
 
 /** The type that the table's column needs to hold what the stream may bring; undefined where it does already. */

@@ -103,3 +103,14 @@ export function utcText(text: string): string | undefined {
   if (Number.isNaN(at.getTime()) || at.getUTCFullYear() > 9999) return undefined;
   return at.toISOString().slice(0, 19).replace('T', ' ') + fraction;
 }
+
+/** Of an instant or a day with its time, the time. */
+export function clock(text: string): string {
+  return /^\d{4}-\d\d-\d\d[T ]/.test(text) ? text.slice(11) : text;
+}
+
+/** Whether the fraction of a second has no more digits than so many, but for zeros. */
+export function hasDigits(text: string, digits: number): boolean {
+  const point = text.indexOf('.');
+  return point < 0 || text.length - point - 1 <= digits || /^0*$/.test(text.slice(point + 1 + digits));
+}

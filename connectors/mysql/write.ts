@@ -93,8 +93,8 @@ async function load(
       onReject: o.onReject,
     });
     const { onReject } = o;
-    // Who is to get a refused row needs it as a row, and bytes have no checkpoints.
-    const asBytes = onReject === undefined && o.checkpoint === undefined && o.commit !== 'batch';
+    // Who is to get a refused row needs it as a row, bytes have no checkpoints, and are looked at for loss.
+    const asBytes = onReject === undefined && o.checkpoint === undefined && o.commit !== 'batch' && o.lossy !== 'allow';
     const piecesOf = (stream: RowStream, encode: EncodeRows): AsyncGenerator<Piece> => {
       const encoded = asBytes ? stream.encoded?.(acceptedCsv(pairs)) : undefined;
       if (encoded === undefined) return encodedPieces(stream, encode, o.onProgress);
@@ -103,6 +103,7 @@ async function load(
     };
     const encode = compileEncoder(pairs, {
       strict: known.inferred,
+      lossy: o.lossy === 'allow',
       where,
       ...(onReject === undefined ? {} : { onReject }),
     });

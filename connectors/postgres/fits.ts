@@ -1,6 +1,7 @@
 // Texts of which the server would drop something without a word: digits beyond a scale, a zone, a time of day, blanks.
 import type { Column } from '../../engine/contracts/data.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
+import { letIt } from '../shared/sql.ts';
 
 /** Whether a text loses nothing in the column. A text that the server refuses is its own to refuse. */
 export type Fits = (text: string) => boolean;
@@ -30,8 +31,6 @@ export function fitsOf(to: Column): Fits | undefined {
       return undefined;
   }
 }
-
-export const letIt = '; say `lossy: allow` to let it';
 
 /** The failure for a text that does not fit, in a record of a stream or a line of a file. */
 export function lossIn(to: Column, text: string, where: string, at: { record: number } | { line: number }): Failure {

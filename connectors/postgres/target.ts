@@ -3,11 +3,10 @@ import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import type { Column } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
-import { quoteName } from '../shared/sql.ts';
+import { letIt, quoteName } from '../shared/sql.ts';
 import { findTable, quoted, type Table, type TableColumn, type TablePath } from './catalog.ts';
 import type { Session } from './connect.ts';
 import type { Pair } from './encode.ts';
-import { letIt } from './fits.ts';
 import { columnOf, lossy, nativeFor, nativeParts } from './types.ts';
 
 export interface WriteTarget {

@@ -62,6 +62,8 @@ const reading = ['', 'SELECT', 'WITH', 'VALUES', 'TABLE'];
 const transactional = ['BEGIN', 'START', 'COMMIT', 'END', 'ROLLBACK', 'ABORT', 'SAVEPOINT', 'RELEASE'];
 const ordinary = [...reading, 'INSERT', 'UPDATE', 'DELETE', 'MERGE', 'REPLACE', 'CREATE', 'ALTER', 'DROP', 'TRUNCATE'];
 
+/** The end of a sentence about what would lose something on its way into a table. */
+export const letIt = '; say `lossy: allow` to let it';
 /** The end of a sentence that says why a statement was refused. */
 export const onlyReads = 'a read may not change anything; use `op: query`';
 

@@ -2,6 +2,7 @@
 import type { Column, Row, Value } from '../../engine/contracts/data.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
 import { jsonText } from '../shared/json-text.ts';
+import { letIt } from '../shared/sql.ts';
 import type { TableColumn } from './catalog.ts';
 import type { Bound } from './driver.ts';
 import { shownValue } from './statement.ts';
@@ -195,8 +196,6 @@ const booleans = new Map<unknown, 0 | 1>([
   ...[true, 1, 1n, 'true', 't', 'yes', 'y', 'on', '1'].map((value): [unknown, 1] => [value, 1]),
   ...[false, 0, 0n, 'false', 'f', 'no', 'n', 'off', '0'].map((value): [unknown, 0] => [value, 0]),
 ]);
-
-export const letIt = '; say `lossy: allow` to let it';
 
 /** What is left of a value that does not fit; undefined where it is none of the type at all. */
 function nearest(value: NonNullable<Value>, { type, affinity }: TableColumn, exact: Encoder): Bound | undefined {

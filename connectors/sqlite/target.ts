@@ -3,10 +3,10 @@ import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import type { Column } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
-import { quoteName } from '../shared/sql.ts';
+import { letIt, quoteName } from '../shared/sql.ts';
 import { findTable, type Table, type TableColumn } from './catalog.ts';
 import type { Handle } from './driver.ts';
-import { letIt, type Pair } from './encode.ts';
+import type { Pair } from './encode.ts';
 import { lossy, nativeFor } from './types.ts';
 
 export interface WriteTarget {

@@ -72,14 +72,14 @@ async function toTarget(stream: Stream, target: Target, params: WriteTask, conte
   const { format, mode = 'default', key, create_table: createTable, schema, content_type: contentType } = params;
   const { commit: ordered, checkpoint, offset = 0, written } = context.delivery;
   const commits = ordered ?? params.commit;
-  if (written === true) return takeAll(stream, context);
   const writesRejects = params.on_reject !== undefined && !['fail', 'skip'].includes(params.on_reject);
-  const commit = jointCommit(writesRejects ? 2 : 1, context);
-  const rejects = await openRejects(params.on_reject, context, commit);
-  if (writesRejects && offset > 0)
+  if (writesRejects && (written === true || offset > 0))
     context.log.warn(
       `${params.on_reject} gets what is refused from now on; what the run before had refused is not in it`,
     );
+  if (written === true) return takeAll(stream, context);
+  const commit = jointCommit(writesRejects ? 2 : 1, context);
+  const rejects = await openRejects(params.on_reject, context, commit);
   const report = await writeStream(
     stream,
     target,

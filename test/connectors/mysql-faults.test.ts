@@ -155,6 +155,23 @@ describe.runIf(haveMysql())('on a server', () => {
       expect(await failureOf(other)).toMatchObject({ code: 'PERMISSION_DENIED' });
     });
 
+    test('permission to write one of the columns only', async () => {
+      const { database, sql } = await openDatabase(server);
+      await sql(`create table items (id int, name text);
+        grant select, insert (id) on ${database}.items to 'reader'@'%'`);
+      for (const local_infile of ['require', 'never'] as const) {
+        const user = { user: 'reader', password: 'reader-password' };
+        const connection = connectionTo(server, { database, local_infile, ...user });
+        const error = await failureOf(connection.write('items', streamOfRows(columns, abc), writeOptions()));
+        expect(error).toMatchObject({
+          code: 'PERMISSION_DENIED',
+          message: expect.stringMatching(/\/shop\/items.*'name'/),
+        });
+        await connection.write('items', streamOfRows(columns.slice(0, 1), [{ id: 1 }]), writeOptions());
+      }
+      expect(await sql('select * from items')).toEqual(Array(2).fill({ id: 1, name: null }));
+    });
+
     test.each([
       ['a value that is too long', 'id int, name varchar(3)', { id: 4, name: 'abcd' }, /(too long|truncated).*'name'/],
       ['a value of another type', 'id int, name int', { id: 4, name: 'abc' }, /"name": "abc" is not an integer/],

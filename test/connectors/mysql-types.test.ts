@@ -149,6 +149,29 @@ describe.runIf(haveMysql())('on a server', () => {
     }
   });
 
+  test('UUIDs of every version that the server keeps, and the others are refused with their record', async () => {
+    if (!isMariadb) return;
+    const { connection, sql } = await openDatabase(server);
+    await sql('create table items (v uuid)');
+    const columns: Column[] = [{ name: 'v', type: 'uuid' }];
+    const kept = [
+      '00000000-0000-0000-0000-000000000000',
+      'ffffffff-ffff-ffff-ffff-ffffffffffff',
+      '017f22e2-79b0-7cc3-98c4-dc0c0c07398f',
+      ...[...'0123456789abcdef'].map((version) => `a0eebc99-9c0b-${version}ef8-bb6d-6bb9bd380a11`),
+      ...[...'01234567'].map((version) => `a0eebc99-9c0b-${version}ef8-0b6d-6bb9bd380a11`),
+    ].map((v) => ({ v }));
+    await connection.write('items', streamOfRows(columns, kept), writeOptions());
+    const byText = (rows: { v?: Value }[]) => rows.map(({ v }) => String(v)).sort();
+    expect(byText(await readRows(connection, 'items'))).toEqual(byText(kept));
+    const refused = [kept[0]!, { v: 'a0eebc99-9c0b-8ef8-0b6d-6bb9bd380a11' }];
+    const error = await failureOf(connection.write('items', streamOfRows(columns, refused), writeOptions()));
+    expect(error).toMatchObject({
+      code: 'ROW_REFUSED',
+      message: expect.stringMatching(/\/shop\/items, record 2: .*a0eebc99-9c0b-8ef8/),
+    });
+  });
+
   test('a query tells the types of what it gives', async () => {
     const { connection } = await openDatabase(server);
     const stream = await connection.query(

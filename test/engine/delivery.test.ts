@@ -129,7 +129,10 @@ describe('commit: batch from files', () => {
     await run(loading());
     Object.assign(state, { startRun, endRun });
     expect((await state.runs())[0]?.status).toBe('died');
-    expect((await run(loading())).report.tasks.at(-1)).toMatchObject({ rows: 0 });
+    const rejecting = loading([breaking], { on_reject: 'rejects.ndjson' });
+    const { report, said } = await run(rejecting);
+    expect(report.tasks.at(-1)).toMatchObject({ rows: 0 });
+    expect(said).toContainEqual(expect.stringMatching(/^rejects\.ndjson gets .* is not in it$/));
     expect(counted()).toEqual(whole);
     await run(loading());
     expect(counted()).toEqual({ ...whole, n: 2 * whole.n });
@@ -214,6 +217,35 @@ describe('commit: batch from files', () => {
     see((await run(rejecting)).events);
     expect([...new Set(positions)]).toEqual(Array.from({ length: 13 }, (_, i) => i * 10_000 + 7777));
     expect(counted()).toMatchObject({ n: whole.n - 13, ids: whole.n - 13 });
+  });
+
+  test('a file of refused rows has those of the run that goes on, which is said', async () => {
+    const database = new Database(path('lake.db'));
+    database.exec(`create table orders (id text check (id not like '%7777'), name text)`);
+    database.close();
+    const rejecting = loading([breaking], { on_reject: 'rejects.ndjson' });
+    const refused = () =>
+      readFileSync(path('rejects.ndjson'), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).position);
+    const warning = expect.stringMatching(/^rejects\.ndjson gets what is refused from now on; .* is not in it$/);
+    const places = Array.from({ length: 13 }, (_, i) => i * 10_000 + 7777);
+
+    process.env.TEST_BREAK_AT = String(perFile * 2.5);
+    await expect(run(rejecting)).rejects.toThrow();
+    expect(readdirSync(folder).filter((name) => name.includes('rejects'))).toEqual([]);
+    delete process.env.TEST_BREAK_AT;
+    expect((await run(rejecting)).said).toContainEqual(warning);
+    const later = refused();
+    expect(later.length).toBeGreaterThan(0);
+    expect(later).toEqual(places.slice(-later.length));
+    expect(later.length).toBeLessThan(places.length);
+
+    // Begun anew, it has all of them, and nothing is to be said.
+    const { said } = await run(rejecting);
+    expect(said).not.toContainEqual(warning);
+    expect(refused()).toEqual(places);
   });
 });
 

@@ -108,6 +108,8 @@ export async function startMysql({
       await writeFile(join(home, name), text, { mode: 0o600 });
       if (asOther.uid !== undefined) await chown(join(home, name), asOther.uid, asOther.gid);
     }
+    // Clients may have one of the same authority.
+    args.push(`--ssl-ca=${join(home, 'server.crt')}`);
     args.push(`--ssl-cert=${join(home, 'server.crt')}`, `--ssl-key=${join(home, 'server.key')}`);
   }
   const server = spawn('mariadbd', args, { ...asOther, stdio: ['ignore', 'ignore', 'pipe'] });
