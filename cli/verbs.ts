@@ -45,7 +45,7 @@ export const verbs: Readonly<Record<string, Verb>> = {
     load: () => import('./commands/plan.ts'),
   },
   runs: {
-    summary: 'list the runs so far, show one, its messages, remove old ones',
+    summary: 'list the runs so far, show one, go on with a broken one, run one again',
     options: ['--pipe', '--status', '--since', '--limit', '--keep', '--older-than', '--format', '--help'],
     load: () => import('./commands/runs.ts'),
   },

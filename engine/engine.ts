@@ -3,26 +3,24 @@ import { resolve } from 'node:path';
 import type { Pipe } from '../schemas/generated/types.ts';
 import type { Recorder } from './cassettes/record.ts';
 import { type Connections, createConnections } from './connections-api.ts';
-import { type ConnectorInfo, listConnectors } from './connector-info.ts';
+import type { ConnectorInfo } from './connector-info.ts';
 import type { Batch, Row, Value } from './contracts/data.ts';
 import type { RunEvent, RunReport } from './contracts/run.ts';
 import type { FormatChoice } from './contracts/task.ts';
-import { secretStates } from './credential-lookup.ts';
-import { type CheckResult, createDefinitions, type DefinitionSource, fileOf, type PlanOptions } from './definitions.ts';
+import type { CheckResult, DefinitionSource, PlanOptions } from './definitions.ts';
 import type { Failure } from './errors.ts';
 import { createHandover } from './handover.ts';
 import type { Homes } from './homes.ts';
+import { lazyDefinitions, lazySchedules } from './lazy.ts';
 import type { Parts } from './parts.ts';
 import type { TestOptions, TestReport } from './pipe-tests/report.ts';
 import type { Plan } from './plan.ts';
-import { describePlan, type PlanDescription } from './plan-description.ts';
+import type { PlanDescription } from './plan-description.ts';
 import type { ProjectTypes, ProjectTypesOptions } from './project-types.ts';
 import type { Redactor } from './redact.ts';
-import { type RunOptions, type RunState, startRun } from './run.ts';
-import { resumption } from './runs-again.ts';
+import type { RunOptions, RunState } from './run.ts';
 import { createRuns, type Runs } from './runs-api.ts';
 import type { Schedules } from './schedules/api.ts';
-import { lazySchedules } from './schedules/lazy.ts';
 import { limitsOf } from './schedules/places.ts';
 import type { State } from './state/choice.ts';
 import { recordRun } from './state/recorder.ts';
@@ -119,7 +117,7 @@ function admissionOf({ name: pipe, settings }: Plan, { scheduled, dryRun }: RunO
 
 export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engine {
   const surroundings = createSurroundings(parts, options);
-  const definitions = createDefinitions(surroundings);
+  const definitions = lazyDefinitions(async () => (await import('./definitions.ts')).createDefinitions(surroundings));
   const { redactor } = surroundings;
   /** What leaves the engine, a failure too, without secrets. */
   const cleaned = async <T>(work: Promise<T>): Promise<T> => {
@@ -132,6 +130,9 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
 
   const describe = async (source: DefinitionSource, o: PlanOptions): Promise<PlanDescription> => {
     const { plan, homes } = await definitions.plan(source, o);
+    const { describePlan } = await import('./plan-description.ts');
+    const { secretStates } = await import('./credential-lookup.ts');
+    const { resumption } = await import('./runs-again.ts');
     const stores = await surroundings.stores(homes);
     const signal = new AbortController().signal;
     const description = await describePlan(plan, parts, (found) =>
@@ -146,6 +147,7 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
   };
 
   const planned = async (source: DefinitionSource, o: PlanOptions): Promise<Prepared> => {
+    const { fileOf } = await import('./definitions.ts');
     const file = fileOf(source);
     return { ...(await cleaned(definitions.plan(source, o))), ...(file === undefined ? {} : { file }) };
   };
@@ -165,6 +167,7 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
       const state = surroundings.states.of(homes);
       recorder = o.record === undefined ? undefined : await openRecorder(resolve(o.record), redactor);
       const services = { ...surroundings.services(homes), ...(recorder && { wire: recorder.wire }) };
+      const { startRun } = await import('./run.ts');
       const run = startRun(plan, parts, services, o, {
         open: state.open,
         load: loadOther,
@@ -224,6 +227,7 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
       const batches = createHandover<Batch>(() => leave.abort());
       const read = { op: 'read', path, ...(o.format === undefined ? {} : { format: o.format }) };
       const { plan, homes } = await cleaned(definitions.plan({ name: 'read', tasks: [read] } as Pipe));
+      const { startRun } = await import('./run.ts');
       const run = startRun(plan, parts, surroundings.services(homes), {
         signal,
         async take(rows) {
@@ -242,7 +246,10 @@ export function assembleEngine(parts: Parts, options: EngineOptions = {}): Engin
     schedules: lazySchedules(async () =>
       (await import('./schedules/api.ts')).createSchedules(surroundings, definitions, run),
     ),
-    connectors: async () => listConnectors(parts, (await surroundings.around(surroundings.folder)).connectors),
+    async connectors() {
+      const { listConnectors } = await import('./connector-info.ts');
+      return listConnectors(parts, (await surroundings.around(surroundings.folder)).connectors);
+    },
     checkConnector: (file) => cleaned(definitions.checkManifest(file)),
     types: (o = {}) =>
       cleaned(

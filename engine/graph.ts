@@ -1,4 +1,5 @@
 // Which task takes its input from which, and which tasks run together: the shape of a pipe, known before it runs.
+import { assignStages } from './graph-stages.ts';
 
 /** What the engine must know of an op without loading its code. */
 export interface OpShape {
@@ -202,7 +203,8 @@ export function buildGraph(
 
   walk(tasks, o.outer === true ? outside : undefined, undefined);
   const found = [...nodes.values()].sort((a, b) => a.index - b.index);
-  assignStages(found, (at) => [...sources.get(at)!, ...(beside.get(at) ?? [])], problems);
+  const joined = (at: number) => [...sources.get(at)!, ...(beside.get(at) ?? [])].filter((from) => from !== outside);
+  assignStages(found, joined, problems);
   for (const { index, id } of sharingSource(found, sourcesAt)) problems.push({ index, kind: 'diamond', about: id });
   for (const node of found) {
     const { yields, block } = shapeOf(node.op, all[node.index]!)!;
@@ -238,40 +240,6 @@ function hasInputField(task: GraphTask, { inputWith, inputWithout }: OpShape): b
 
 function yieldsStream(shape: OpShape): boolean {
   return shape.yields !== 'nothing';
-}
-
-/** Connected tasks are one stage. A stage that another one lies inside of cannot be put in order. */
-function assignStages(
-  nodes: GraphNode[],
-  joinedWith: (index: number) => readonly number[],
-  problems: GraphProblem[],
-): void {
-  const root = new Map<number, number>();
-  const find = (index: number): number => {
-    let at = index;
-    for (let up = root.get(at)!; up !== at; up = root.get(at)!) {
-      root.set(at, root.get(up)!);
-      at = up;
-    }
-    return at;
-  };
-  for (const node of nodes) {
-    root.set(node.index, node.index);
-    for (const source of joinedWith(node.index)) {
-      if (source === outside) continue;
-      const [a, b] = [find(source), find(node.index)];
-      root.set(Math.max(a, b), Math.min(a, b));
-    }
-  }
-  const order = [...new Set(nodes.map((node) => find(node.index)))].sort((a, b) => a - b);
-  let open = -1;
-  for (const node of nodes) {
-    const first = find(node.index);
-    node.stage = order.indexOf(first);
-    // A chain that was left for another one that does something of its own cannot be taken up again: its rows have gone by.
-    if (first < open) problems.push({ index: node.index, kind: 'across', about: String(open) });
-    open = Math.max(open, first);
-  }
 }
 
 /** The tasks, two of whose inputs come from one source: a bounded tee would wait for itself. */

@@ -1,9 +1,9 @@
 // The homes of connections around a pipe, apart from its own: the project's, then the user's.
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ConnectionHome, FoundConnection } from './connections.ts';
 import type { OwnConnector, OwnConnectors } from './connector-parts.ts';
 import type { Diagnostic } from './diagnostics.ts';
-import { manifestFiles } from './own-connectors.ts';
 import { type ConnectionsFile, findProject, loadConnections } from './project.ts';
 import { registryFile } from './registry.ts';
 
@@ -58,6 +58,19 @@ export function createHomes(options: HomesOptions): (folder: string) => Promise<
       },
     };
   };
+}
+
+/** The manifests in a project's folder. */
+async function manifestFiles(folder: string): Promise<string[]> {
+  const inside = join(folder, 'connectors');
+  try {
+    const entries = await readdir(inside, { withFileTypes: true });
+    const files = entries.filter((entry) => entry.name.endsWith('.yaml') && !entry.isDirectory());
+    return files.map(({ name }) => join(inside, name)).sort();
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    throw error;
+  }
 }
 
 /** Reads a file again when it has changed; gives undefined where there is none. */

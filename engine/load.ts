@@ -14,8 +14,6 @@ import { didYouMean } from './suggest.ts';
 export type { Place } from './load/text.ts';
 
 const mostBytes = 5 * 1024 * 1024;
-/** From how many characters on it pays to try the fast way first. */
-const large = 50_000;
 
 /** A loaded file. Pointers are JSON pointers into `value`; one that leads nowhere means the nearest thing above it. */
 export interface Source {
@@ -89,8 +87,7 @@ export async function loadText(text: string, file: string, options: LoadOptions 
   const loaded = (source: Source | undefined): Loaded => ({ source, diagnostics, line: lines.line });
 
   const tree =
-    (plain.length > large ? readSimple(plain) : undefined) ??
-    (await readYaml(plain, lines, report, options.mostTokens));
+    plain.trim() === '' ? undefined : (readSimple(plain) ?? (await readYaml(plain, lines, report, options.mostTokens)));
   if (tree === undefined) {
     if (diagnostics.length === 0) report('FILE_EMPTY', 'the file is empty', 0, 0);
     return loaded(undefined);

@@ -1,6 +1,5 @@
 // The connectors of a project's own: what its folder `connectors` has manifests for, and what is known of each.
-import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { connectors } from '../schemas/generated/language.ts';
 import type { Validate } from '../schemas/generated/validators.ts';
 import type { OwnConnector } from './connector-parts.ts';
@@ -14,19 +13,6 @@ import type { Parts } from './parts.ts';
 import { createReporter } from './report.ts';
 import { shownPath } from './shown-path.ts';
 import { validateManifest } from './validate.ts';
-
-/** The manifests in a project's folder. */
-export async function manifestFiles(folder: string): Promise<string[]> {
-  const inside = join(folder, 'connectors');
-  try {
-    const entries = await readdir(inside, { withFileTypes: true });
-    const files = entries.filter((entry) => entry.name.endsWith('.yaml') && !entry.isDirectory());
-    return files.map(({ name }) => join(inside, name)).sort();
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
-    throw error;
-  }
-}
 
 /** Throws what keeps the file from being read; mistakes in it are diagnostics. */
 export async function loadOwnConnector(

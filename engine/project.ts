@@ -2,16 +2,12 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Project as ProjectFile } from '../schemas/generated/types.ts';
-import { checkConnectionExpressions } from './check/expressions.ts';
-import { checkPendingConnectors } from './check/references.ts';
 import type { ConnectionDefinition, ConnectionHome } from './connections.ts';
 import type { OwnConnectors } from './connector-parts.ts';
-import { type Diagnostic, sortDiagnostics } from './diagnostics.ts';
-import { loadFile, type Source } from './load.ts';
-import { createReporter } from './report.ts';
+import type { Diagnostic } from './diagnostics.ts';
+import { loadFile } from './load.ts';
 import { shownPath } from './shown-path.ts';
 import { isMap } from './validate/tasks.ts';
-import { validateProject } from './validate.ts';
 
 export const projectFileName = 'pipewright.yaml';
 
@@ -81,22 +77,9 @@ export async function loadConnections(
     credentials: value.credentials as ProjectFile['credentials'],
     state: value.state as ProjectFile['state'],
     settings: value.settings as ProjectFile['settings'],
-    check: async (own, only) => (source === undefined ? unreadable : await checkSource(source, connectors, own, only)),
+    async check(own, only) {
+      if (source === undefined) return unreadable;
+      return (await import('./project-check.ts')).checkConnectionsFile(source, connectors, own, only);
+    },
   };
-}
-
-async function checkSource(
-  source: Source,
-  connectors: ReadonlySet<string>,
-  own: OwnConnectors,
-  only: ReadonlySet<string> | undefined,
-): Promise<Diagnostic[]> {
-  const reporter = createReporter(source);
-  await validateProject(reporter, { connectors, own, ...(only === undefined ? {} : { only }) });
-  if (isMap(source.value) && isMap(source.value.connections)) {
-    const looked = Object.entries(source.value.connections).filter(([alias]) => only?.has(alias) !== false);
-    checkPendingConnectors(reporter, Object.fromEntries(looked));
-    await checkConnectionExpressions(reporter, Object.fromEntries(looked), own);
-  }
-  return sortDiagnostics(reporter.diagnostics);
 }

@@ -35,6 +35,8 @@ interface Around {
   state: StateStore;
 }
 
+export type Prepare<O> = (record: RunRecord, o: O, around: Around) => Promise<Prepared>;
+
 /** Refuses what has not broken, and what has changed in a part that is done. */
 export async function prepareRetry(record: RunRecord, o: RetryOptions, around: Around): Promise<Prepared> {
   const { id, status } = record;

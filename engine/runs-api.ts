@@ -2,10 +2,10 @@
 import type { RunEvent } from './contracts/run.ts';
 import type { RunFilter, RunRecord, RunSummary, StateStore } from './contracts/state.ts';
 import type { Definitions } from './definitions.ts';
-import type { Launch, Prepared, Run } from './engine.ts';
+import type { Launch, Run } from './engine.ts';
 import { failure } from './errors.ts';
 import type { RunOptions } from './run.ts';
-import { prepareReplay, prepareRetry, type ReplayOptions, type RetryOptions } from './runs-again.ts';
+import type { Prepare, ReplayOptions, RetryOptions } from './runs-again.ts';
 import { didYouMean } from './suggest.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -53,20 +53,17 @@ export function createRuns(surroundings: Surroundings, { definitions, launch, cl
     );
     throw failure('RUN_UNKNOWN', { id, hint: near || '; `pipe runs list` names them' });
   };
-  const again = <O>(
-    id: string,
-    prepare: (record: RunRecord, o: O, around: Parameters<typeof prepareRetry>[2]) => Promise<Prepared>,
-    o: O & RunOptions,
-  ): Run => {
+  const again = <O>(id: string, preparing: () => Promise<Prepare<O>>, o: O & RunOptions): Run => {
     const prepared = async () => {
+      const prepare = await preparing();
       const state = await open();
       return prepare(await get(state, id), o, { definitions, redactor, state });
     };
     return launch(cleaned(prepared()), o);
   };
   return {
-    retry: (id, o = {}) => again<RetryOptions>(id, prepareRetry, o),
-    replay: (id, o = {}) => again<ReplayOptions>(id, prepareReplay, o),
+    retry: (id, o = {}) => again<RetryOptions>(id, async () => (await import('./runs-again.ts')).prepareRetry, o),
+    replay: (id, o = {}) => again<ReplayOptions>(id, async () => (await import('./runs-again.ts')).prepareReplay, o),
     list: async (filter) => (await open()).runs(filter),
     get: async (id) => get(await open(), id),
     async events(id) {

@@ -2,11 +2,9 @@
 import { setMaxListeners } from 'node:events';
 import { createBarrier } from './barrier.ts';
 import { givenBy, linkStage, type States } from './blocks.ts';
-import { createCodecs } from './codecs.ts';
-import type { RowStream, Stream, Value } from './contracts/data.ts';
+import type { Stream, Value } from './contracts/data.ts';
 import type { StateStore } from './contracts/state.ts';
 import type { AnyTask, Delivery, RowTask, Task, TaskContext } from './contracts/task.ts';
-import { type Meter, metered, meteredRows } from './counting.ts';
 import { prepareDelivery, type StageDelivery } from './delivery/stage.ts';
 import { timer } from './duration.ts';
 import { asFailure, failure } from './errors.ts';
@@ -17,13 +15,13 @@ import { keptValues } from './kept-values.ts';
 import { type Parts, taskCode } from './parts.ts';
 import type { Plan, PlannedTask } from './plan.ts';
 import type { RetryBudget } from './retry.ts';
-import { addStep, isFused, limitStep } from './rows.ts';
+import { addStep } from './rows.ts';
 import { figuresNow, type RunOptions, type TaskState, who } from './run.ts';
 import { evaluateFields, isTrue, type Scope } from './scope.ts';
+import { createStageStreams } from './stage-streams.ts';
 import { noStdin, noStdout, untilAborted } from './stdio.ts';
 import type { Targets } from './targets.ts';
 import { createTaskContext, ExitSignal } from './task-context.ts';
-import { tee } from './tee.ts';
 import { runPipe, runUnit } from './units.ts';
 
 export interface StageParts {
@@ -82,8 +80,6 @@ export async function runStage(whole: readonly TaskState[], all: States, shared:
     if (delivery === undefined && shared.outcome !== undefined) shared.outcome.visible = true;
   });
   const works: Promise<unknown>[] = [];
-  const outputs = new Map<number, Stream[]>();
-  const blamed = new WeakSet<object>();
   let first: { error: unknown } | undefined;
 
   const fail = (error: unknown, state?: TaskState) => {
@@ -101,45 +97,21 @@ export async function runStage(whole: readonly TaskState[], all: States, shared:
   const abort = () => barrier.fail(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
 
-  /** The error that came out of a task's stream lands on that task, not on the one that pulled. */
-  const meterOf = (state: TaskState): Meter => ({
-    rows: (count) => {
-      state.figures.rows += count;
-    },
-    bytes: (count) => {
-      state.figures.bytes += count;
-    },
-    files: (count) => {
-      state.figures.files += count;
-    },
-    blame: (error) => {
-      if (error instanceof Error && !signal.aborted && !blamed.has(error)) {
-        blamed.add(error);
-        state.status = 'failed';
-      }
-      return error;
-    },
+  /** Whether what a task gives is what its list gives. */
+  const isGiven = ({ index }: PlannedTask) => shared.give !== undefined && index === given;
+
+  const streams = createStageStreams({
+    formats: parts.formats,
+    signal,
+    options,
+    takers: (producer) => states.filter(({ task }) => task.inputs.includes(producer)),
+    givenBy: (task) => (isGiven(task) ? shared.give : undefined),
+    work,
   });
-
-  const take = (producer: number): Stream | undefined => outputs.get(producer)?.shift();
-  const codecs = createCodecs(parts.formats, signal);
-  const producers = new WeakMap<Stream, TaskState>();
-
-  /** Rows of any stream; decoding is counted for, and blamed on, the task that gave the files. */
-  const rowsOf = async (stream: Stream, from?: TaskState): Promise<RowStream> => {
-    const producer = producers.get(stream) ?? from;
-    if (stream.kind === 'rows' || producer === undefined) return codecs.rows(stream);
-    const meter = meterOf(producer);
-    try {
-      return meteredRows(await codecs.rows(stream), meter);
-    } catch (error) {
-      throw meter.blame(error);
-    }
-  };
 
   const start = async (state: TaskState): Promise<void> => {
     const { task } = state;
-    const inputs = task.inputs.map(take);
+    const inputs = task.inputs.map(streams.take);
     const missing = inputs.some((input) => input === undefined);
     if (!isTrue(task, scope)) return skip(state, inputs[0]);
     if (missing && !task.accepts.includes('nothing')) return skip(state, undefined);
@@ -148,7 +120,7 @@ export async function runStage(whole: readonly TaskState[], all: States, shared:
     limitTime(state, state);
     events.emit({ type: 'task.started', ...who(state) });
 
-    const from = inputs[0] && producers.get(inputs[0]);
+    const from = inputs[0] && streams.producerOf(inputs[0]);
     const context = contextOf(
       state,
       from,
@@ -157,53 +129,22 @@ export async function runStage(whole: readonly TaskState[], all: States, shared:
     const code = await taskCode(parts, task.op);
     const params = evaluateFields(task, scope);
     if ('step' in code) {
-      const rows = await rowsOf(inputs[0]!);
+      const rows = await streams.rowsOf(inputs[0]!);
       const step = (code as RowTask<unknown>).step(params, rows.columns, context);
-      const meter = meterOf(state);
-      return give(state, addStep(rows, { step, count: meter.rows, blame: meter.blame }));
+      const meter = streams.meterOf(state);
+      return streams.give(state, addStep(rows, { step, count: meter.rows, blame: meter.blame }));
     }
     const running = (code as Task<unknown>).run(inputs[0], params as never, context);
     if (task.consumers.length === 0 && !isGiven(task))
       return work(
         state,
-        running.then((stream) => drain(stream, state)),
+        running.then((stream) => streams.drain(stream, state)),
       );
     const stream = await running;
     if (stream === undefined) return;
     const watched = delivery?.watched(task, stream) ?? stream;
-    const shown = task.yields === 'same' ? watched : metered(watched, meterOf(state));
-    if (shown !== watched) producers.set(shown, state);
-    await give(state, await limited(shown, task));
+    await streams.give(state, await streams.counted(watched, state));
   };
-
-  /** With --limit, the first rows of every source. */
-  const limited = async (stream: Stream, task: PlannedTask): Promise<Stream> => {
-    if (options.limit === undefined || task.accepts.some((kind) => kind !== 'nothing')) return stream;
-    const rows = await rowsOf(stream);
-    return addStep(rows, { step: limitStep(options.limit, rows.columns), count: () => {} });
-  };
-
-  /** What comes from outside, for those of this stage that take it. */
-  const giveOuter = async (stream: Stream): Promise<void> => {
-    const takers = states.filter(({ task }) => task.inputs.includes(outside));
-    if (takers.length > 0) outputs.set(outside, tee(stream, takers.length, signal));
-    else if (given === outside && shared.give !== undefined) works.push(shared.give(stream));
-  };
-
-  const give = async (state: TaskState, stream: Stream): Promise<void> => {
-    const takers = states.filter(({ task }) => task.inputs.includes(state.task.index));
-    if (takers.length === 0) return work(state, isGiven(state.task) ? shared.give!(stream) : drain(stream, state));
-    // Several takers, one of them for rows: decoded once, for all.
-    const one =
-      takers.length > 1 && takers.some(({ task }) => !task.accepts.includes('files')) ? await rowsOf(stream) : stream;
-    const streams = tee(one, takers.length, signal);
-    const producer = producers.get(one);
-    if (producer !== undefined) for (const branch of streams) producers.set(branch, producer);
-    outputs.set(state.task.index, streams);
-  };
-
-  /** Whether what a task gives is what its list gives. */
-  const isGiven = ({ index }: PlannedTask) => shared.give !== undefined && index === given;
 
   /** `late` fails when the time of `limited` is over, of which some may have gone by. */
   const limitTime = ({ planned, startedMs }: TaskState, late: TaskState | undefined) => {
@@ -215,17 +156,7 @@ export async function runStage(whole: readonly TaskState[], all: States, shared:
 
   const skip = async (state: TaskState, input: Stream | undefined): Promise<void> => {
     state.status = 'skipped';
-    if (input !== undefined) await give(state, input);
-  };
-
-  const drain = async (stream: Stream | undefined, state: TaskState): Promise<void> => {
-    if (stream === undefined) return;
-    if (options.take !== undefined) return options.take(await rowsOf(stream));
-    const meter = meterOf(state);
-    // A row task has counted its rows as it made them.
-    const counts = state.task.yields !== 'same' && producers.get(stream) === undefined && !isFused(stream);
-    if (stream.kind === 'rows') for await (const batch of stream.batches) meter.rows(counts ? batch.rows.length : 0);
-    else for await (const _ of stream.files) meter.files(counts ? 1 : 0);
+    if (input !== undefined) await streams.give(state, input);
   };
 
   const contextOf = (state: TaskState, from?: TaskState, inputs: ReadonlyMap<string, Stream> = new Map()) =>
@@ -235,8 +166,8 @@ export async function runStage(whole: readonly TaskState[], all: States, shared:
       signal,
       events,
       scope,
-      rows: (stream) => rowsOf(stream, from),
-      codecs,
+      rows: (stream) => streams.rowsOf(stream, from),
+      codecs: streams.codecs,
       barrier,
       figures: state.figures,
       delivery: delivery?.orders(state.task.index) ?? {},
@@ -282,7 +213,8 @@ export async function runStage(whole: readonly TaskState[], all: States, shared:
     if (shared.last !== undefined) given = givenBy(shared.last, all);
     for (const block of all.values())
       if (block.planned.block !== undefined && block.status === 'running') limitTime(block, undefined);
-    if (shared.outer !== undefined) await giveOuter(shared.outer);
+    if (shared.outer !== undefined && !streams.share(outside, shared.outer) && given === outside && shared.give)
+      works.push(shared.give(shared.outer));
     delivery = await prepare();
     scope = delivery?.scope ?? scope;
     // Each task starts as soon as those before it have: two takers of one output must be able to pull in turn.

@@ -3,15 +3,12 @@ import { resolve } from 'node:path';
 import { createStatusStore, type StatusStore } from './connection-status.ts';
 import { type FoundConnection, statusKeyOf } from './connections.ts';
 import type { Credential } from './contracts/credentials.ts';
-import { type CredentialAccessOptions, createCredentialAccess, storedCredential } from './credential-lookup.ts';
-import { renewCredential } from './credential-renewal.ts';
+import type { CredentialAccess, CredentialAccessOptions } from './credential-access.ts';
 import { userFolder } from './credentials/folder.ts';
 import type { StoreContext } from './credentials/index.ts';
-import { referencedSecret } from './credentials/reference.ts';
 import type { CredentialStores } from './credentials/stores.ts';
 import { createHomes, type Homes } from './homes.ts';
 import type { Services } from './opening.ts';
-import { loadOwnConnector } from './own-connectors.ts';
 import type { Parts } from './parts.ts';
 import { createRedactor, type Redactor } from './redact.ts';
 import { createStates, type StateChoice, type States } from './state/choice.ts';
@@ -63,14 +60,22 @@ export function createSurroundings(parts: Parts, options: SurroundingsOptions): 
     ...(notice === undefined ? {} : { notice }),
     ...(options.askPassphrase === undefined ? {} : { ask: options.askPassphrase }),
   };
-  const access = createCredentialAccess({
-    context,
-    ...(options.credentials === undefined ? {} : { choice: options.credentials }),
-  });
+  let access: Promise<CredentialAccess> | undefined;
+  const openAccess = async () => {
+    const { createCredentialAccess } = await import('./credential-access.ts');
+    return createCredentialAccess({
+      context,
+      ...(options.credentials === undefined ? {} : { choice: options.credentials }),
+    });
+  };
+  const storesOf = async (homes: Homes): Promise<CredentialStores> => {
+    access ??= openAccess();
+    return (await access).of(homes);
+  };
   const around = createHomes({
     configFolder,
     connectors: new Set(Object.keys(parts.connectors)),
-    loadManifest: (file) => loadOwnConnector(file, parts),
+    loadManifest: async (file) => (await import('./own-connectors.ts')).loadOwnConnector(file, parts),
   });
 
   const surroundings: Surroundings = {
@@ -81,20 +86,22 @@ export function createSurroundings(parts: Parts, options: SurroundingsOptions): 
     status,
     states,
     around,
-    stores: (homes) => access.of(homes),
+    stores: storesOf,
     services: (homes) => ({
       redactor,
       async credential(found: FoundConnection, o): Promise<Credential> {
-        return (await storedCredential(await access.of(homes), found, o))?.fields ?? {};
+        const { storedCredential } = await import('./credential-lookup.ts');
+        return (await storedCredential(await storesOf(homes), found, o))?.fields ?? {};
       },
       renew: async (found, stale, renew, o) =>
-        renewCredential(await access.of(homes), found, stale, renew, {
+        (await import('./credential-renewal.ts')).renewCredential(await storesOf(homes), found, stale, renew, {
           ...o,
           folder: options.stateFolder ?? stateFolder(),
           learn: (secret) => redactor.add(secret),
         }),
       async secret(name, signal) {
-        const stores = await access.of(homes);
+        const { referencedSecret } = await import('./credentials/reference.ts');
+        const stores = await storesOf(homes);
         return (await referencedSecret(stores, name, stores.where(), { signal })).reveal();
       },
       save: async (found, o) => (await import('./connection-changes.ts')).saveConnection(surroundings, homes, found, o),
@@ -105,7 +112,7 @@ export function createSurroundings(parts: Parts, options: SurroundingsOptions): 
     }),
     async close() {
       await states.close();
-      await access.close();
+      await (await access)?.close();
     },
   };
   return surroundings;

@@ -21,7 +21,11 @@ export async function command(argv: string[]): Promise<number> {
     .description('Runs the schedules of pipe files and folders, until it is told to stop (SIGTERM, Ctrl-C).')
     .argument('[paths...]', 'pipe files, or folders with some; this folder, unless told')
     .option('--listen <address>', 'answer /health and /metrics at this address, such as 127.0.0.1:9464', address)
-    .option('--grace <time>', 'how long runs may go on after it is told to stop', duration, 30_000)
+    .addOption(
+      new Option('--grace <time>', 'how long runs may go on after it is told to stop')
+        .argParser(duration)
+        .default(30_000, '30s'),
+    )
     .addOption(new Option('--log <style>', 'json: one event a line').choices(['plain', 'json']).default('plain'))
     .addHelpText('after', '\nExample: pipe serve pipes/ --listen 127.0.0.1:9464');
   const parsed = parse<Options>(program, argv);
