@@ -1,5 +1,5 @@
 // `pipe schedule`, and `pipe run` as the machine's scheduler calls it.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -50,6 +50,27 @@ test('pauses and resumes', async () => {
   expect(JSON.parse(stdout)).toMatchObject([
     { pipe: 'good', trigger: 1, status: 'active', next: [expect.any(String)] },
   ]);
+});
+
+test('puts its lines into the crontab once, and leaves the other lines alone', async () => {
+  const [bin, tab] = [join(folder, 'bin'), join(folder, 'tab')];
+  mkdirSync(bin);
+  // What `crontab -l` and `crontab -` do, with a file of ours.
+  writeFileSync(join(bin, 'crontab'), `#!/bin/sh\nif [ "$1" = - ]; then cat > '${tab}'; else cat '${tab}'; fi\n`, {
+    mode: 0o755,
+  });
+  writeFileSync(tab, '0 1 * * * of-somebody\n');
+  const install = () =>
+    pipeCommand(['schedule', 'install', '--cron', '--write', 'good.yaml'], {
+      cwd: folder,
+      env: { PATH: `${bin}:${process.env.PATH}` },
+    });
+  expect(await install()).toMatchObject({ code: 0, stderr: expect.stringContaining('It is in your crontab') });
+  const once = readFileSync(tab, 'utf8');
+  expect(once.split('\n')[0]).toBe('0 1 * * * of-somebody');
+  expect(once).toMatch(/^0 6 \* \* 1-5 cd .* run --trigger 1 good\.yaml$/m);
+  expect((await install()).code).toBe(0);
+  expect(readFileSync(tab, 'utf8')).toBe(once);
 });
 
 test('writes crontab lines with all they need, and refuses what a crontab cannot say', async () => {

@@ -260,5 +260,7 @@ describe('blocks', () => {
     ]);
     expect(retried.code).toBe('NOT_FOUND');
     expect(retried.report.tasks[1].retries).toBe(2);
+    const late = await failed([choice('true', [{ op: 'delay', for: '1h' }], { timeout: '50ms' })]);
+    expect(late.message).toBe('task 1 (if) took longer than 0.05 s');
   });
 });
