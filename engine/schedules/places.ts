@@ -95,7 +95,7 @@ export function enter(before: Value | undefined, { run, holder, leaseMs, limits 
   }
   if (throttle !== undefined && recent.length >= throttle.runs) {
     const seconds = Math.ceil((recent.at(-throttle.runs)! + throttle.perMs - now) / 1000);
-    const reason = `${recent.length} runs have started in the last ${throttle.perMs / 1000} s, and no more may for ${seconds} s`;
+    const reason = `${recent.length === 1 ? '1 run has' : `${recent.length} runs have`} started in the last ${throttle.perMs / 1000} s, and no more may for ${seconds} s`;
     return overlap === 'skip' ? leave(reason) : done({ is: 'wait', reason });
   }
   own.running = true;
