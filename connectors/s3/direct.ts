@@ -1,8 +1,8 @@
 // PutObject, GetObject, ListObjectsV2 and DeleteObjects without the SDK, whose work on each request is more than all the rest of a small file.
 import { createHash, createHmac } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { Agent } from 'undici';
 import { durationMs } from '../../engine/duration.ts';
+import { createAgent } from '../shared/http/agent.ts';
 import type { Config } from './client.ts';
 
 export interface DirectRequest {
@@ -46,7 +46,7 @@ export function createDirect(config: Config, identity: Identity): Direct {
   const pathStyle = config.path_style ?? config.endpoint !== undefined;
   const root = base.pathname.replace(/\/+$/, '');
   const readMs = durationMs(config.read_timeout ?? '60s');
-  const agent = new Agent({
+  const agent = createAgent({
     connect: { timeout: durationMs(config.connect_timeout ?? '10s') },
     headersTimeout: readMs,
     bodyTimeout: readMs,

@@ -1,7 +1,7 @@
 // One HTTP exchange: connection, credential, redirects, and failures for answers that are none. Nothing is repeated here but a 401.
 import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { Agent, type Dispatcher } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import type { ConnectorContext, WireAnswer, WireRequest } from '../../../engine/contracts/connector.ts';
 import { durationMs } from '../../../engine/duration.ts';
 import { asFailure, type Failure, failure } from '../../../engine/errors.ts';
@@ -9,6 +9,7 @@ import type { HttpConfig } from '../../../schemas/generated/types.ts';
 import { createGate } from '../pool.ts';
 import type { Access } from './access.ts';
 import { type Addresses, createAddresses } from './address.ts';
+import { createAgent } from './agent.ts';
 import { final, networkFailure, type Refusal, statusFailure, type Timeouts } from './failures.ts';
 import { type Rate, type RateLimit, sharedRate } from './rate.ts';
 import { isRedirect, nextAddress } from './redirect.ts';
@@ -88,7 +89,7 @@ export function createClient(config: ClientOptions, context: ConnectorContext): 
   const unread = new Set<Readable>();
   const openAgent = async () => {
     const ca = config.ca === undefined ? {} : { ca: await readAuthority(config.ca) };
-    return new Agent({
+    return createAgent({
       connect: { timeout: timeouts.connectMs, ...ca },
       headersTimeout: timeouts.readMs,
       bodyTimeout: timeouts.readMs,
