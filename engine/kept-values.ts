@@ -15,14 +15,16 @@ async function storeOf({ run, state }: StageParts) {
   return own;
 }
 
-export async function keptValues(shared: StageParts): Promise<KeptValues> {
+export async function keptValues(shared: StageParts, apart?: string): Promise<KeptValues> {
   const store = await storeOf(shared);
-  const { name } = shared.plan;
+  // No name of a pipe has a slash in it.
+  const space = apart === undefined ? shared.plan.name : `${shared.plan.name}/${apart}`;
   const isTrial = shared.options.dryRun === true;
   return {
-    get: (key) => store.get(name, key),
-    set: async (key, value, o) => (isTrial ? undefined : store.set(name, key, value, o)),
-    remove: async (key) => (isTrial ? undefined : store.remove(name, key)),
+    get: (key) => store.get(space, key),
+    all: () => store.values(space),
+    set: async (key, value, o) => (isTrial ? undefined : store.set(space, key, value, o)),
+    remove: async (key) => (isTrial ? undefined : store.remove(space, key)),
   };
 }
 

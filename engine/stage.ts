@@ -177,7 +177,7 @@ export async function runStage(whole: readonly TaskState[], all: States, shared:
       modules: { folder: shared.plan.folder, home: shared.plan.modules },
       runList: (list, unit) => runUnit(state.planned.lists[list]!, list, state, { ...shared, scope }, unit),
       runPipe: (path, params, unit) => runPipe(path, params, state, { ...shared, scope }, unit),
-      kept: () => keptValues(shared),
+      kept: (apart) => keptValues(shared, apart),
       background: (promise) => work(state, promise),
       setResult: (value) => {
         state.result = value;

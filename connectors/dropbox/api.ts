@@ -157,7 +157,10 @@ export function createApi(config: Config, context: ConnectorContext): Api {
       const once = async () => {
         const answer = await ask(endpoint, call, { 'content-type': 'application/octet-stream' }, body);
         const said = await json(answer);
-        return answer.status === 409 ? { refused: refusedBy(said) } : (said as never);
+        if (answer.status !== 409) return said as never;
+        const refused = refusedBy(said);
+        if (mayPass(refused)) throw refusal(refused, answer.url.href);
+        return { refused };
       };
       return context.retry(once, call);
     },
@@ -243,6 +246,12 @@ export function accepted<T>(answer: T | { refused: Refused }, shown: string): T 
   return answer;
 }
 
+const busy = ['too_many_write_operations', 'too_many_requests', 'internal_error'];
+
+function mayPass({ summary }: Refused): boolean {
+  return summary.split('/').some((tag) => tag === 'content_hash_mismatch' || busy.includes(tag));
+}
+
 /** Dropbox answers 409 for all that is wrong with what was asked for; the summary says what. */
 export function refusal({ summary }: Refused, path: string): Failure {
   const has = (tag: string) => summary.split('/').includes(tag);
@@ -266,7 +275,10 @@ export function refusal({ summary }: Refused, path: string): Failure {
   if (has('insufficient_space') || has('insufficient_quota')) {
     return failure('IO_FAILED', { path, reason: 'there is no space left in the Dropbox' });
   }
-  if (['too_many_write_operations', 'too_many_requests', 'internal_error'].some(has)) {
+  if (has('content_hash_mismatch')) {
+    return failure('CHECKSUM_MISMATCH', { path, what: 'on the way to Dropbox' }, { retry: true });
+  }
+  if (busy.some(has)) {
     return failure('HTTP_BUSY', { method: 'POST', url: path, status: 409, reason: `: ${said}` });
   }
   return failure('IO_FAILED', { path, reason: `Dropbox refuses it: ${said || 'no reason was given'}` });

@@ -26,7 +26,7 @@ export const connector = defineConnector({
     const api = createApi(config, context);
     const places = createPlaces(context.name, config.root);
     const reading = { api, retry: context.retry };
-    const partBytes = partSize(config.part_size ?? '16MiB');
+    const partBytes = (wanted: number | string = config.part_size ?? '16MiB') => partSize(wanted);
 
     /** The root has no metadata of its own. */
     const look = async (place: Place, signal: AbortSignal): Promise<Metadata> => {

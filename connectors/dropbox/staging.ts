@@ -1,26 +1,59 @@
 // Upload sessions: their bytes are nowhere to be seen until they are committed, and go away by themselves where they are not.
-import { createHash } from 'node:crypto';
 import type { Dropbox, files } from 'dropbox';
-import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { Journal, WriteOptions } from '../../engine/contracts/connector.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import type { StagedFile, Staging } from '../shared/staged-write.ts';
-import { type Api, accepted, isRefused, refusal } from './api.ts';
+import { type Api, accepted, isRefused, type Refused, refusal } from './api.ts';
 import type { Place, Places } from './place.ts';
+import { sendRanges } from './ranges.ts';
+import type { Upload } from './session.ts';
+import { sendStream } from './stream.ts';
 
 /** As many commits as one call takes (`files/upload_session/finish_batch_v2`). */
 const commitsAtOnce = 1000;
-/** What `content_hash` is made of ("Content hash"). */
-const blockBytes = 4 * 1024 * 1024;
 
-interface Staged extends StagedFile {
+interface Staged extends StagedFile, Upload {
   place: Place;
-  session: string;
-  bytes: number;
-  hash: string;
+  /** Sent in ranges: what was noted of it, and how it is sent once more where its session has gone. */
+  ranges?: { journal: Journal | undefined; again(signal: AbortSignal): Promise<void> };
 }
 
-export function createStaging(api: Api, places: Places, o: WriteOptions, partBytes: number): Staging<Staged> {
+/** `partBytes`: the size of a part, or the one next to it that Dropbox takes. */
+export function createStaging(
+  api: Api,
+  places: Places,
+  o: WriteOptions,
+  partBytes: (wanted?: number) => number,
+): Staging<Staged> {
+  const begun: Staged[] = [];
   const staged: Staged[] = [];
+  const bytesOfPart = partBytes(o.parts?.bytes);
+
+  const stageRanges = async (
+    file: Staged,
+    item: FileItem,
+    size: number,
+    onBytes: (count: number) => void,
+    until: AbortSignal,
+  ) => {
+    const parts = o.parts!;
+    const journal = parts.resume === undefined ? undefined : parts.journal?.(file.shown);
+    const send = async (signal: AbortSignal) => {
+      const ranges = { item, size, partBytes: bytesOfPart, parts, journal, onBytes };
+      Object.assign(file, await sendRanges({ api, shown: file.shown, signal }, ranges));
+    };
+    file.ranges = {
+      journal,
+      async again(signal) {
+        await journal?.clear();
+        await send(signal);
+      },
+    };
+    begun.push(file);
+    await send(until);
+  };
+
   return {
     at(path) {
       const place = places.at(path);
@@ -29,7 +62,7 @@ export function createStaging(api: Api, places: Places, o: WriteOptions, partByt
     },
 
     async stage(file, item, onBytes, signal) {
-      const { place } = file;
+      const { place, shown } = file;
       if (place.remote === places.root.remote) throw failure('FILE_IS_FOLDER', { path: place.shown });
       if (o.mode === 'create') {
         const call = { repeatable: true, signal };
@@ -37,77 +70,45 @@ export function createStaging(api: Api, places: Places, o: WriteOptions, partByt
         if (!isRefused(found)) throw failure('TARGET_EXISTS', { path: place.shown });
         if (!found.refused.summary.includes('not_found')) throw refusal(found.refused, place.shown);
       }
-      const hash = contentHash();
-      for await (const { bytes, last } of parts(item.open(), partBytes)) {
-        signal.throwIfAborted();
-        hash.update(bytes);
-        await sendPart(api, file, bytes, last, signal);
-        file.bytes += bytes.length;
-        onBytes(bytes.length);
-      }
-      file.hash = hash.digest();
+      const { size } = item;
+      if (o.parts !== undefined && !item.once && size !== undefined && size > bytesOfPart)
+        await stageRanges(file, item, size, onBytes, signal);
+      else Object.assign(file, await sendStream({ api, shown, signal }, item, bytesOfPart, onBytes));
       staged.push(file);
     },
 
     async commit(signal) {
-      if (staged.length === 1) {
-        const [file] = staged as [Staged];
-        check(accepted(await finish(api, file, o, signal), file.shown), file);
-      } else {
-        for (let i = 0; i < staged.length; i += commitsAtOnce) {
-          await finishAll(api, staged.slice(i, i + commitsAtOnce), o, signal);
-        }
+      const alone = staged.length === 1 ? staged : staged.filter(({ ranges }) => ranges !== undefined);
+      for (const file of alone) await commitOne(api, file, o, signal);
+      const others = staged.filter((file) => !alone.includes(file));
+      for (let i = 0; i < others.length; i += commitsAtOnce) {
+        await finishAll(api, others.slice(i, i + commitsAtOnce), o, signal);
       }
       staged.length = 0;
+      begun.length = 0;
     },
 
-    async discard() {},
+    async discard(reason) {
+      // What a failure that may pass has left is for the next run.
+      if (reason instanceof Failure && reason.retry) return;
+      for (const { ranges } of begun) await ranges?.journal?.clear();
+    },
   };
 }
 
-/** Every part has the same size but the last, which may be empty; a part is only good until the next one is asked for. */
-async function* parts(
-  source: AsyncIterable<Uint8Array>,
-  size: number,
-): AsyncGenerator<{ bytes: Buffer; last: boolean }> {
-  let held: Uint8Array[] = [];
-  let filled = 0;
-  for await (const chunk of source) {
-    let rest = chunk;
-    while (filled + rest.length > size) {
-      const head = rest.subarray(0, size - filled);
-      const bytes = Buffer.concat([...held, head], size);
-      rest = rest.subarray(head.length);
-      held = [];
-      filled = 0;
-      yield { bytes, last: false };
-    }
-    held.push(rest);
-    filled += rest.length;
+async function commitOne(api: Api, file: Staged, o: WriteOptions, signal: AbortSignal): Promise<void> {
+  let answer = await finish(api, file, o, signal);
+  if (file.ranges !== undefined && isRefused(answer) && lacksBytes(answer.refused)) {
+    await file.ranges.again(signal);
+    answer = await finish(api, file, o, signal);
   }
-  yield { bytes: Buffer.concat(held, filled), last: true };
+  check(accepted(answer, file.shown), file);
+  await file.ranges?.journal?.clear();
 }
 
-async function sendPart(api: Api, file: Staged, bytes: Buffer, last: boolean, signal: AbortSignal): Promise<void> {
-  if (file.session === '') {
-    // One that was begun and is not used is gone after a week; so this may be done again.
-    const call = { arguments: { close: last }, repeatable: true, signal };
-    const started = await api.send<files.UploadSessionStartResult>('files/upload_session/start', call, bytes);
-    file.session = accepted(started, file.shown).session_id;
-    return;
-  }
-  const call = {
-    arguments: { cursor: { session_id: file.session, offset: file.bytes }, close: last },
-    repeatable: true,
-    signal,
-  };
-  const answer = await api.send<null>('files/upload_session/append_v2', call, bytes);
-  if (!isRefused(answer)) return;
-  // The part came, and only the answer to it was lost.
-  const { correct_offset: offset } = (answer.refused.error ?? {}) as { correct_offset?: number };
-  const closed = last && answer.refused.summary.startsWith('closed');
-  if (offset !== file.bytes + bytes.length && !closed) throw refusal(answer.refused, file.shown);
-}
+const isGone = ({ summary }: Refused) => summary.startsWith('lookup_failed/not_found');
+const lacksBytes = (refused: Refused) =>
+  isGone(refused) || refused.summary.startsWith('concurrent_session_missing_data');
 
 function commitOf({ place }: Staged, { mode }: WriteOptions) {
   return {
@@ -120,24 +121,28 @@ function commitOf({ place }: Staged, { mode }: WriteOptions) {
   };
 }
 
-/** Where the answer is lost, what is there afterwards tells whether it was done. */
+/** Where the answer is lost, or the session gone, what is there afterwards tells whether it was done. */
 async function finish(api: Api, file: Staged, o: WriteOptions, signal: AbortSignal) {
   const commit = { cursor: { session_id: file.session, offset: file.bytes }, commit: commitOf(file, o) };
+  const path = file.place.remote;
+  const done = async () => {
+    const now = await api.rpc((dropbox) => dropbox.filesGetMetadata({ path }), { repeatable: true, signal });
+    return isRefused(now) || now['.tag'] !== 'file' || now.content_hash !== file.hash ? undefined : now;
+  };
   try {
-    const call = { arguments: commit, signal };
-    return await api.send<files.FileMetadata>('files/upload_session/finish', call, new Uint8Array(0));
+    const call = { arguments: commit, repeatable: o.mode !== 'create', signal };
+    const answer = await api.send<files.FileMetadata>('files/upload_session/finish', call, new Uint8Array(0));
+    return isRefused(answer) && isGone(answer.refused) ? ((await done()) ?? answer) : answer;
   } catch (error) {
     if (signal.aborted || !(error instanceof Failure) || !['CONNECTION_LOST', 'TIMED_OUT'].includes(error.code))
       throw error;
-    const path = file.place.remote;
-    const now = await api.rpc((dropbox) => dropbox.filesGetMetadata({ path }), { repeatable: true, signal });
-    if (isRefused(now) || now['.tag'] !== 'file' || now.content_hash !== file.hash) throw error;
+    const now = await done();
+    if (now === undefined) throw error;
     return now;
   }
 }
 
 async function finishAll(api: Api, files: readonly Staged[], o: WriteOptions, signal: AbortSignal): Promise<void> {
-  if (files.length === 0) return;
   const entries = files.map((file) => ({
     cursor: { session_id: file.session, offset: file.bytes },
     commit: commitOf(file, o),
@@ -164,32 +169,4 @@ function tagsOf(error: unknown): string {
 function check({ content_hash: hash }: files.FileMetadata, file: Staged): void {
   if (hash === undefined || hash === file.hash) return;
   throw failure('IO_FAILED', { path: file.shown, reason: 'what Dropbox has is not what was sent; write it again' });
-}
-
-/** SHA-256 of the SHA-256 of each block. */
-function contentHash() {
-  const whole = createHash('sha256');
-  let block = createHash('sha256');
-  let inBlock = 0;
-  const end = () => {
-    if (inBlock === 0) return;
-    whole.update(block.digest());
-    block = createHash('sha256');
-    inBlock = 0;
-  };
-  return {
-    update(bytes: Uint8Array) {
-      for (let at = 0; at < bytes.length; ) {
-        const piece = bytes.subarray(at, at + blockBytes - inBlock);
-        block.update(piece);
-        inBlock += piece.length;
-        at += piece.length;
-        if (inBlock === blockBytes) end();
-      }
-    },
-    digest() {
-      end();
-      return whole.digest('hex');
-    },
-  };
 }

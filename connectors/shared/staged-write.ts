@@ -19,8 +19,8 @@ export interface Staging<File extends StagedFile> {
   /** Puts the file's bytes where nobody sees them. Refuses what must not be written. */
   stage(file: File, item: FileItem, onBytes: (count: number) => void, signal: AbortSignal): Promise<void>;
   commit(signal: AbortSignal): Promise<void>;
-  /** Takes back whatever was not committed. Never fails, and does not wait for a server that says nothing. */
-  discard(): Promise<void>;
+  /** Takes back whatever was not committed. Never fails, and does not wait for a server that says nothing. `reason`: what has ended the write. */
+  discard(reason: unknown): Promise<void>;
 }
 
 /** A path that ends in `/`, or is empty, is a folder that takes each file under its own name. Files that can be read in any order are staged `atOnce`. */
@@ -63,8 +63,9 @@ export async function writeStaged<File extends StagedFile>(
   } catch (error) {
     failed.abort(error);
     await pool.drained().catch(() => {});
-    await staging.discard();
-    throw o.signal.aborted ? o.signal.reason : error;
+    const reason: unknown = o.signal.aborted ? o.signal.reason : error;
+    await staging.discard(reason);
+    throw reason;
   }
 }
 
@@ -72,19 +73,17 @@ export async function writeStaged<File extends StagedFile>(
 function ofItsSize(item: FileItem): FileItem {
   const { size } = item;
   if (size === undefined) return item;
-  return {
-    ...item,
-    async *open() {
-      let received = 0;
-      for await (const chunk of item.open()) {
-        received += chunk.length;
-        yield chunk;
-      }
-      if (received === size) return;
-      const reason = `${received} bytes came where ${size} were announced`;
-      throw failure('INPUT_TRUNCATED', { path: item.path, reason });
-    },
+  const whole = async function* () {
+    let received = 0;
+    for await (const chunk of item.open()) {
+      received += chunk.length;
+      yield chunk;
+    }
+    if (received === size) return;
+    const reason = `${received} bytes came where ${size} were announced`;
+    throw failure('INPUT_TRUNCATED', { path: item.path, reason });
   };
+  return { ...item, open: (range) => (range === undefined ? whole() : item.open(range)) };
 }
 
 /** Chunks of at least so many bytes, but for the last. A chunk is not touched again by whoever it came from. */

@@ -98,6 +98,19 @@ export interface Parts {
    * pass, has left of a large file is gone on with; what one of another version has left is removed.
    */
   resume?: (file: FileItem) => string;
+  /** Goes with `resume`: keeps what a store cannot tell the next run itself. `path`: the target, as the user would write it. */
+  journal?: (path: string) => Journal;
+}
+
+/**
+ * Notes about one file that is on its way, by name, for some days. They are for speed alone: nothing here rejects, and
+ * what cannot be kept is not there later.
+ */
+export interface Journal {
+  read(): Promise<Record<string, Value>>;
+  note(name: string, value: Value): Promise<void>;
+  /** Removes all of them. */
+  clear(): Promise<void>;
 }
 
 export interface WriteReport {

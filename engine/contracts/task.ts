@@ -55,8 +55,8 @@ export interface TaskContext extends CallOptions {
   runList(list: string, unit: Unit): Promise<void>;
   /** Runs another pipe, to its end. Its path is relative to this one. */
   runPipe(path: string, params: Record<string, Value>, unit: Unit): Promise<void>;
-  /** Values that the pipe keeps between runs. */
-  kept(): Promise<KeptValues>;
+  /** Values that the pipe keeps between runs; with `apart`, others of that name, which its definition never sees. */
+  kept(apart?: string): Promise<KeptValues>;
   /** Ends the run as done. */
   exit(message?: string): never;
   /** The task's result for `tasks.<id>` in later expressions. */
@@ -82,6 +82,8 @@ export interface Unit {
 
 export interface KeptValues {
   get(key: string): Promise<Value | undefined>;
+  /** All that are there, by key. */
+  all(): Promise<Record<string, Value>>;
   set(key: string, value: Value, o?: { ttlMs?: number }): Promise<void>;
   remove(key: string): Promise<void>;
 }

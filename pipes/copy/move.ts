@@ -7,6 +7,7 @@ import type { Target, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import { operation } from '../options.ts';
 import { hasSameBytes } from './compare.ts';
+import { createJournals } from './journal.ts';
 import { fileAt } from './places.ts';
 import { createWeights } from './weights.ts';
 
@@ -47,6 +48,7 @@ export function createMover(move: Move, context: TaskContext): Mover {
   setMaxListeners(0, signal);
   const weights = createWeights(concurrency);
   const batchWeight = Math.max(1, Math.floor(concurrency / 2));
+  const journal = createJournals(context);
   const going = new Set<Promise<void>>();
   const paths: string[] = [];
   let failed: { error: unknown } | undefined;
@@ -121,7 +123,7 @@ export function createMover(move: Move, context: TaskContext): Mover {
       if (file.once) return write([file], { bytes: partBytes, atOnce: 1 });
       if (size === undefined || size > partBytes) {
         const count = size === undefined ? 1 : Math.ceil(size / partBytes);
-        const resume = file.version === undefined && file.modified === undefined ? {} : { resume: versionOf };
+        const resume = file.version === undefined && file.modified === undefined ? {} : { resume: versionOf, journal };
         const atOnce = Math.min(concurrency, count);
         return start(atOnce, () => write([file], { bytes: partBytes, atOnce, ...resume }));
       }

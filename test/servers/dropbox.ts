@@ -1,30 +1,32 @@
 // A Dropbox on this machine. Each answer names the document of the vendor that it follows; HTTP is
 // www.dropbox.com/developers/documentation/http/documentation, ERRORS developers.dropbox.com/error-handling-guide,
 // ROOT www.dropbox.com/developers/reference/path-root-header-modes, OAUTH developers.dropbox.com/oauth-guide.
-import { createHash } from 'node:crypto';
-import { appendFileSync, createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import {
+  type Argument,
+  bytesOf,
+  type Content,
+  createSessions,
+  type Piece,
+  Refused,
+  refused,
+} from './dropbox-sessions.ts';
 
 interface Item {
   tag: 'file' | 'folder';
   display: string;
   rev: string;
-  size: number;
-  hash: string;
   modified: string;
-  /** Where the bytes are. */
-  stored: string;
+  content: Content;
 }
 
-interface Session {
-  stored: string;
-  size: number;
-  closed: boolean;
-}
+const nothing: Content = { pieces: [], size: 0, hash: '' };
 
 export interface DropboxFault {
   /** Answers this instead, without doing anything. */
@@ -39,6 +41,8 @@ export interface DropboxFault {
   tooLong?: number;
   /** Changes a byte of what is uploaded. */
   corrupt?: boolean;
+  /** Changes a byte of what is committed, and says its hash. */
+  damage?: boolean;
 }
 
 export interface DropboxServer {
@@ -46,8 +50,14 @@ export interface DropboxServer {
   /** Paths of files and, with `sessions`, what was uploaded and never committed. */
   contents(): string[];
   openSessions(): number;
+  /** As after the 7 days that a session lasts. */
+  expireSessions(): void;
   /** What the file at this path holds. */
   bytesOf(path: string): Buffer | undefined;
+  /** The files of this machine that hold it, one after another. */
+  filesOf(path: string): string[];
+  /** Bytes of uploads and downloads. */
+  moved: { in: number; out: number };
   calls: { endpoint: string; headers: IncomingMessage['headers'] }[];
   /** Tokens that are good now. */
   tokens: Set<string>;
@@ -57,30 +67,15 @@ export interface DropboxServer {
   close(): Promise<void>;
 }
 
-class Refused extends Error {
-  readonly summary: string;
-  readonly error: unknown;
-  constructor(summary: string, error: unknown) {
-    super(summary);
-    this.summary = summary;
-    this.error = error;
-  }
-}
-
-/** `path`, `not_found` becomes the union and its summary (HTTP, "Errors": 409). */
-function refused(...tags: string[]): Refused {
-  const union = tags.reduceRight<unknown>(
-    (inner, tag) => (inner === undefined ? { '.tag': tag } : { '.tag': tag, [tag]: inner }),
-    undefined,
-  );
-  return new Refused(`${tags.join('/')}/..`, union);
-}
-
-export async function startDropbox({ rootNamespace = '7' } = {}): Promise<DropboxServer> {
+/** `again`: how a piece is refused that a concurrent session has already, which no document says. */
+export async function startDropbox({
+  rootNamespace = '7',
+  again = 'concurrent_session_invalid_offset',
+} = {}): Promise<DropboxServer> {
   const folder = mkdtempSync(join(tmpdir(), 'pipewright-dropbox-'));
   const items = new Map<string, Item>();
   const revisions = new Map<string, Item>();
-  const sessions = new Map<string, Session>();
+  const sessions = createSessions(folder, { again });
   const cursors = new Map<string, { paths: string[]; at: number }>();
   const sockets = new Set<Socket>();
   let last = 0;
@@ -100,8 +95,8 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
       ? {}
       : {
           rev: item.rev,
-          size: item.size,
-          content_hash: item.hash,
+          size: item.content.size,
+          content_hash: item.content.hash,
           client_modified: item.modified,
           server_modified: item.modified,
           is_downloadable: true,
@@ -122,25 +117,19 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
       tag: 'folder',
       display: parent,
       rev: fresh('f'),
-      size: 0,
-      hash: '',
       modified: '',
-      stored: '',
+      content: nothing,
     });
   };
 
   /** HTTP, CommitInfo and WriteMode. */
-  const commit = (
-    session: Session,
-    { path, mode, strict_conflict: strict }: Record<string, unknown>,
-    ...error: string[]
-  ) => {
+  const commit = (content: Content, info: unknown, ...error: string[]) => {
+    const { path, mode, strict_conflict: strict } = info as Argument;
     const at = checkPath(path);
     const tag = typeof mode === 'string' ? mode : (mode as { '.tag': string })['.tag'];
     const found = items.get(lower(at));
     if (found?.tag === 'folder') throw refused(...error, 'conflict', 'folder');
-    const hash = contentHash(readFileSync(session.stored));
-    if (found !== undefined && tag === 'add' && (strict === true || found.hash !== hash)) {
+    if (found !== undefined && tag === 'add' && (strict === true || found.content.hash !== content.hash)) {
       throw refused(...error, 'conflict', 'file');
     }
     makeParents(at, ...error);
@@ -148,27 +137,12 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
       tag: 'file',
       display: at,
       rev: fresh('a1c'),
-      size: session.size,
-      hash,
       modified: `${new Date().toISOString().slice(0, 19)}Z`,
-      stored: session.stored,
+      content,
     };
     items.set(lower(at), item);
     revisions.set(item.rev, item);
     return item;
-  };
-  const sessionAt = ({ session_id: id, offset }: { session_id: string; offset: number }, ...error: string[]) => {
-    const session = sessions.get(id);
-    if (session === undefined) throw refused(...error, 'not_found');
-    if (offset !== session.size) {
-      // HTTP, UploadSessionOffsetError: it says where the session is.
-      const inner = { '.tag': 'incorrect_offset', correct_offset: session.size };
-      throw new Refused(
-        [...error, 'incorrect_offset', '..'].join('/'),
-        error.length === 0 ? inner : { '.tag': error[0], [error[0]!]: inner },
-      );
-    }
-    return session;
   };
   const page = (cursor: string, limit: number) => {
     const state = cursors.get(cursor)!;
@@ -181,7 +155,7 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
     };
   };
 
-  type Handler = (argument: Record<string, unknown>, body: Buffer) => unknown;
+  type Handler = (argument: Argument) => unknown;
   const handlers: Record<string, Handler> = {
     // HTTP, check/user: what was sent, where the token is good.
     'check/user': ({ query = '' }) => ({ result: query }),
@@ -217,7 +191,7 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
       const found = items.get(lower(at));
       if (found !== undefined) throw refused('path', 'conflict', found.tag);
       makeParents(at, 'path');
-      const item: Item = { tag: 'folder', display: at, rev: fresh('f'), size: 0, hash: '', modified: '', stored: '' };
+      const item: Item = { tag: 'folder', display: at, rev: fresh('f'), modified: '', content: nothing };
       items.set(lower(at), item);
       return { metadata: metadata(item) };
     },
@@ -230,36 +204,10 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
       for (const each of [...items.keys()]) if (each === at || each.startsWith(`${at}/`)) items.delete(each);
       return { metadata: metadata(found) };
     },
-    'files/upload_session/start': ({ close }, body) => {
-      const id = fresh('session');
-      const stored = join(folder, id);
-      writeFileSync(stored, body);
-      sessions.set(id, { stored, size: body.length, closed: close === true });
-      return { session_id: id };
-    },
-    // HTTP, files/upload_session/append_v2: the offset keeps bytes from being lost or doubled.
-    'files/upload_session/append_v2': ({ cursor, close }, body) => {
-      const session = sessionAt(cursor as never);
-      if (session.closed) throw refused('closed');
-      appendFileSync(session.stored, body);
-      session.size += body.length;
-      session.closed = close === true;
-      return null;
-    },
-    'files/upload_session/finish': ({ cursor, commit: info }) => {
-      const session = sessionAt(cursor as never, 'lookup_failed');
-      const item = commit(session, info as never, 'path');
-      sessions.delete((cursor as { session_id: string }).session_id);
-      return metadata(item);
-    },
-    // HTTP, files/upload_session/finish_batch_v2: an entry for each, in order, and only closed sessions.
     'files/upload_session/finish_batch_v2': ({ entries }) => ({
-      entries: (entries as { cursor: never; commit: never }[]).map(({ cursor, commit: info }) => {
+      entries: (entries as { cursor: unknown; commit: unknown }[]).map(({ cursor, commit: info }) => {
         try {
-          const session = sessionAt(cursor, 'lookup_failed');
-          if (!session.closed) throw refused('lookup_failed', 'not_closed');
-          const item = commit(session, info, 'path');
-          sessions.delete((cursor as { session_id: string }).session_id);
+          const item = sessions.finish(cursor, { batch: true }, (content) => commit(content, info, 'path'));
           return { ...metadata(item), '.tag': 'success' };
         } catch (error) {
           if (!(error instanceof Refused)) throw error;
@@ -267,6 +215,14 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
         }
       }),
     }),
+  };
+  const uploads: Record<string, (argument: Argument, piece: Piece, fault: DropboxFault) => unknown> = {
+    'files/upload_session/start': sessions.start,
+    'files/upload_session/append_v2': sessions.append,
+    'files/upload_session/finish': ({ cursor, commit: info }, { size: bytes }, { damage = false }) =>
+      sessions.finish(cursor, { batch: false, bytes }, (content) =>
+        metadata(commit(damage ? damaged(content) : content, info, 'path')),
+      ),
   };
 
   const server = createServer((request, response) => {
@@ -276,11 +232,9 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const body = Buffer.concat(chunks);
     const { headers } = request;
     if (request.url === '/oauth2/token') {
+      const body = await bodyOf(request);
       // OAUTH, "Using refresh tokens": a new access token with its life in seconds; the refresh token stays.
       const form = new URLSearchParams(body.toString());
       state.refresh.asked++;
@@ -298,9 +252,20 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
     const fault = state.fault(endpoint, count);
     if (fault?.waitMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.waitMs));
     if (fault?.refuse !== undefined) {
+      await bodyOf(request);
       response.writeHead(fault.refuse.status, fault.refuse.headers).end(fault.refuse.body);
       return;
     }
+    const upload = uploads[endpoint];
+    const piece =
+      upload &&
+      (await sessions.take(request, {
+        corrupt: fault?.corrupt === true,
+        onBytes: (count) => {
+          state.moved.in += count;
+        },
+      }));
+    const body = piece === undefined ? await bodyOf(request) : undefined;
     if (!state.tokens.has((headers.authorization ?? '').replace(/^Bearer /, ''))) {
       // ERRORS, 401: the tag says whether it has only expired.
       json(response, 401, { error_summary: 'expired_access_token/...', error: { '.tag': 'expired_access_token' } });
@@ -313,17 +278,18 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
       return;
     }
     const header = headers['dropbox-api-arg'];
-    const argument = (header === undefined ? JSON.parse(body.toString() || 'null') : JSON.parse(String(header))) ?? {};
+    const argument: Argument =
+      (header === undefined ? JSON.parse(body?.toString() || 'null') : JSON.parse(String(header))) ?? {};
     try {
       if (endpoint === 'files/download') {
-        await download(argument as { path: string }, request, response, fault);
+        await download(String(argument.path), request, response, fault);
         return;
       }
-      if (fault?.corrupt && header !== undefined && body.length > 0) body[0]! ^= 1;
-      const result = handlers[endpoint]!(argument as never, body);
+      const result = upload === undefined ? handlers[endpoint]!(argument) : upload(argument, piece!, fault ?? {});
       if (fault?.lose) response.destroy();
       else json(response, 200, result);
     } catch (error) {
+      if (piece !== undefined) rmSync(piece.file, { force: true });
       if (!(error instanceof Refused)) throw error;
       json(response, 409, { error_summary: error.summary, error: error.error });
     }
@@ -331,7 +297,7 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
 
   /** HTTP, "Content-download endpoints": the result in a header, the bytes in the body, ranges as in HTTP. */
   async function download(
-    { path }: { path: string },
+    path: string,
     request: IncomingMessage,
     response: ServerResponse,
     { cutAfter = Number.POSITIVE_INFINITY, tooLong = 0 }: DropboxFault = {},
@@ -341,20 +307,25 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
     if (item.tag === 'folder') throw refused('path', 'not_file');
     const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
     const start = Number(from ?? 0);
-    const end = Math.min(to === undefined || to === '' ? item.size : Number(to) + 1, item.size);
+    const { content } = item;
+    const end = Math.min(to === undefined || to === '' ? content.size : Number(to) + 1, content.size);
     response.writeHead(from === undefined ? 200 : 206, {
       'content-type': 'application/octet-stream',
       'content-length': end - start + tooLong,
       ...(tooLong === 0 ? {} : { connection: 'close' }),
-      ...(from === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${item.size}` }),
+      ...(from === undefined ? {} : { 'content-range': `bytes ${start}-${end - 1}/${content.size}` }),
     });
     if (tooLong > 0) response.once('finish', () => response.socket?.destroySoon());
-    if (cutAfter < end - start) {
-      response.write(readFileSync(item.stored).subarray(start, start + cutAfter), () => response.destroy());
-      return;
-    }
-    if (end > start) await pipeline(createReadStream(item.stored, { start, end: end - 1 }), response);
-    else response.end();
+    const cut = cutAfter < end - start;
+    const bytes = async function* () {
+      for await (const chunk of bytesOf(content, start, cut ? start + cutAfter : end)) {
+        state.moved.out += chunk.length;
+        yield chunk;
+      }
+    };
+    if (!cut) return pipeline(Readable.from(bytes()), response);
+    for await (const chunk of bytes()) await new Promise<void>((sent) => response.write(chunk, () => sent()));
+    response.destroy();
   }
 
   server.on('connection', (socket) => {
@@ -369,11 +340,14 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
         .filter(({ tag }) => tag === 'file')
         .map(({ display }) => display.slice(1))
         .sort(),
-    openSessions: () => sessions.size,
+    openSessions: () => sessions.count(),
+    expireSessions: () => sessions.expire(),
     bytesOf(path) {
       const item = items.get(lower(path));
-      return item === undefined ? undefined : readFileSync(item.stored);
+      return item && Buffer.concat(item.content.pieces.map(({ file }) => readFileSync(file)));
     },
+    filesOf: (path) => items.get(lower(path))?.content.pieces.map(({ file }) => file) ?? [],
+    moved: { in: 0, out: 0 },
     calls: [],
     tokens: new Set(['good-token']),
     refresh: { token: 'refresh-token', gives: 'renewed-token', asked: 0 },
@@ -390,15 +364,19 @@ export async function startDropbox({ rootNamespace = '7' } = {}): Promise<Dropbo
   return state;
 }
 
-/** "Content hash": SHA-256 over the SHA-256 of each block of 4 MiB. */
-function contentHash(bytes: Buffer): string {
-  const whole = createHash('sha256');
-  for (let at = 0; at < bytes.length; at += 4 * 1024 * 1024) {
-    whole.update(
-      createHash('sha256')
-        .update(bytes.subarray(at, at + 4 * 1024 * 1024))
-        .digest(),
-    );
-  }
-  return whole.digest('hex');
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** With another first byte. */
+function damaged(content: Content): Content {
+  const file = openSync(content.pieces[0]!.file, 'r+');
+  const byte = Buffer.alloc(1);
+  readSync(file, byte, 0, 1, 0);
+  byte[0]! ^= 1;
+  writeSync(file, byte, 0, 1, 0);
+  closeSync(file);
+  return { ...content, hash: '0'.repeat(64) };
 }
