@@ -1,15 +1,16 @@
-// What a copy to or from S3 stands: kill -9 at random moments, then the same run again. Prints a table. `[kills] [MiB]`
+// What a copy between stores stands: kill -9 at random moments, then the same run again. Prints a table. `[kills] [MiB] [direction]`
 import { spawn } from 'node:child_process';
 import { createHash, randomInt } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type S3Server, startS3Server, testKey } from '../test/servers/s3.ts';
+import Database from 'libsql';
+import { openDropbox, openFolder, openS3, type Store } from './campaign-copy/stores.ts';
 
 const mib = 1024 * 1024;
-const directions = ['S3 to local', 'local to S3'] as const;
+const directions = ['S3 to local', 'local to S3', 'S3 to Dropbox'] as const;
 type Direction = (typeof directions)[number];
 
 export interface Outcome {
@@ -23,8 +24,11 @@ export interface Outcome {
 }
 
 interface Place {
-  server: S3Server;
   folder: string;
+  from: Store;
+  to: Store;
+  /** Bytes that have been moved. */
+  moved(): number;
   bytes: number;
   sum: string;
 }
@@ -36,61 +40,73 @@ export async function killedCopies(
 ): Promise<Outcome> {
   const started = performance.now();
   const folder = await mkdtemp(join(tmpdir(), 'pipewright-copy-'));
-  const server = await startS3Server();
   const bytes = megabytes * mib + 12_345;
   const outcome: Outcome = { direction, kills, failed: [], moved: 0, seconds: 0 };
+  const [from, to] = await openStores(direction, folder);
   try {
-    const file = join(folder, 'in.bin');
-    const place = { server, folder, bytes, sum: await fill(file, bytes) };
-    if (direction === 'S3 to local') {
-      await definition(folder, server, 'in.bin', '/lake/in.bin', partSize);
-      await copy(folder);
+    const made = openFolder(folder, 'made');
+    const sum = await fill(made.filesOf('in.bin')[0]!, bytes);
+    if (direction !== 'local to S3') {
+      await definition(folder, made, 'in.bin', from, 'in.bin', partSize);
+      await copy(folder, from.env);
     }
-    const [from, to] = direction === 'S3 to local' ? ['/lake/in.bin', 'out/out.bin'] : ['in.bin', '/lake/out.bin'];
-    await definition(folder, server, from, to, partSize);
+    await definition(folder, from, 'in.bin', to, 'out.bin', partSize);
+    const moved = () => (direction === 'S3 to local' ? from.moved.out : to.moved.in);
     for (let kill = 0; kill < kills; kill++) {
-      const { problems, share } = await oneKill(direction, place);
+      const { problems, share } = await oneKill({ folder, from, to, moved, bytes, sum });
       outcome.failed.push(...problems.map((problem) => `kill ${kill}: ${problem}`));
       outcome.moved += share / kills;
     }
   } finally {
-    await server.close();
+    await from.close();
+    await to.close();
     await rm(folder, { recursive: true, force: true });
   }
   outcome.seconds = (performance.now() - started) / 1000;
   return outcome;
 }
 
-async function oneKill(direction: Direction, { server, folder, bytes, sum }: Place) {
+async function openStores(direction: Direction, folder: string): Promise<[from: Store, to: Store]> {
+  for (const name of ['made', 'out']) await mkdir(join(folder, name));
+  switch (direction) {
+    case 'S3 to local':
+      return [await openS3(), openFolder(folder, 'out')];
+    case 'local to S3':
+      return [openFolder(folder, 'made'), await openS3()];
+    case 'S3 to Dropbox':
+      return [await openS3(), await openDropbox()];
+  }
+}
+
+async function oneKill({ folder, from, to, moved, bytes, sum }: Place) {
   const problems: string[] = [];
-  const side = direction === 'S3 to local' ? 'out' : 'in';
-  await rm(join(folder, 'out'), { recursive: true, force: true });
-  const bucket = server.store.buckets.get('bucket')!;
-  // The server keeps all bytes until it is closed, which would be so many times the whole.
-  for (const { file } of bucket.objects.get('out.bin')?.blobs ?? []) await rm(file, { force: true });
-  bucket.remove('out.bin');
-  const moment = randomInt(Math.floor(bytes * 0.4), bytes);
-  server.moved = { in: 0, out: 0 };
-  const first = await copy(folder, () => server.moved[side] >= moment);
-  server.moved = { in: 0, out: 0 };
-  const second = await copy(folder);
-  const share = server.moved[side] / bytes;
+  const env = { ...from.env, ...to.env };
+  await to.remove('out.bin');
+  const moment = moved() + randomInt(Math.floor(bytes * 0.4), bytes);
+  const first = await copy(folder, env, () => moved() >= moment);
+  const before = moved();
+  const second = await copy(folder, env);
+  const again = moved() - before;
   if (second.code !== 0) problems.push(`the second run ended with ${second.code}: ${second.stderr.slice(-300)}`);
-  if (first.killed && share >= 1) problems.push(`the second run moved ${server.moved[side]} of ${bytes} bytes`);
-  const keys = server.contents('bucket').filter((key) => key !== 'in.bin');
-  const files = await readdir(join(folder, 'out')).catch(() => []);
-  const [left, wanted] =
-    direction === 'S3 to local' ? [[...files, ...keys], 'out.bin'] : [[...keys, ...files], 'out.bin'];
-  if (left.join() !== wanted) problems.push(`there is ${left.join(', ')}`);
-  const paths =
-    direction === 'S3 to local'
-      ? [join(folder, 'out/out.bin')]
-      : (server.store.buckets
-          .get('bucket')!
-          .objects.get('out.bin')
-          ?.blobs.map((blob) => blob.file) ?? []);
-  if ((await sumOf(paths)) !== sum) problems.push('the bytes differ');
-  return { problems, share };
+  if (first.killed && again >= bytes) problems.push(`the second run moved ${again} of ${bytes} bytes`);
+  const left = [...to.contents(), ...from.contents().filter((name) => name !== 'in.bin'), ...notesIn(folder)];
+  if (left.join() !== 'out.bin') problems.push(`there is ${left.join(', ')}`);
+  if ((await sumOf(to.filesOf('out.bin'))) !== sum) problems.push('the bytes differ');
+  return { problems, share: again / bytes };
+}
+
+/** What a copy has noted in the state for a next run. */
+function notesIn(folder: string): string[] {
+  const path = join(folder, 'state/pipewright/state.db');
+  if (!existsSync(path)) return ['no state'];
+  const state = new Database(path);
+  try {
+    return (state.prepare('select key from kept_values').all() as { key: string }[]).map(
+      ({ key }) => `the note ${key}`,
+    );
+  } finally {
+    state.close();
+  }
 }
 
 async function fill(path: string, bytes: number): Promise<string> {
@@ -113,25 +129,24 @@ async function sumOf(paths: readonly string[]): Promise<string> {
   return hash.digest('hex');
 }
 
-async function definition(folder: string, server: S3Server, from: string, to: string, partSize: string): Promise<void> {
-  const lake = {
-    connector: 's3',
-    bucket: 'bucket',
-    region: 'us-east-1',
-    endpoint: server.url,
-    access_key_id: '${env.TEST_S3_ID}',
-    secret_access_key: '${env.TEST_S3_SECRET}',
-  };
+async function definition(
+  folder: string,
+  from: Store,
+  name: string,
+  to: Store,
+  as: string,
+  partSize: string,
+): Promise<void> {
   const pipe = {
     name: 'copy',
-    connections: { lake },
-    tasks: [{ op: 'copy', from, to, part_size: partSize, concurrency: 2 }],
+    connections: { ...from.connections, ...to.connections },
+    tasks: [{ op: 'copy', from: from.pathOf(name), to: to.pathOf(as), part_size: partSize, concurrency: 2 }],
   };
   await writeFile(join(folder, 'copy.json'), JSON.stringify(pipe));
 }
 
 /** Runs the pipe as a process of its own, and kills it as soon as `until` holds. */
-async function copy(folder: string, until: () => boolean = () => false) {
+async function copy(folder: string, env: Record<string, string>, until: () => boolean = () => false) {
   const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
   const compiled = process.env.PIPE_TEST_COMPILED;
   const program =
@@ -139,7 +154,7 @@ async function copy(folder: string, until: () => boolean = () => false) {
   const home = { XDG_CONFIG_HOME: join(folder, 'config'), XDG_STATE_HOME: join(folder, 'state') };
   const child = spawn(process.execPath, [...program, 'run', 'copy.json'], {
     cwd: folder,
-    env: { ...process.env, ...home, TEST_S3_ID: testKey.id, TEST_S3_SECRET: testKey.secret, NO_COLOR: '1' },
+    env: { ...process.env, ...home, ...env, NO_COLOR: '1' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let stderr = '';
@@ -156,8 +171,8 @@ async function copy(folder: string, until: () => boolean = () => false) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [kills = '50', megabytes = '1024'] = process.argv.slice(2);
-  for (const direction of directions) {
+  const [kills = '50', megabytes = '1024', only] = process.argv.slice(2);
+  for (const direction of directions.filter((each) => only === undefined || each === only)) {
     const { failed, moved, seconds } = await killedCopies(direction, {
       kills: Number(kills),
       megabytes: Number(megabytes),

@@ -56,6 +56,8 @@ export interface DropboxServer {
   bytesOf(path: string): Buffer | undefined;
   /** The files of this machine that hold it, one after another. */
   filesOf(path: string): string[];
+  /** Takes it away for good. */
+  forget(path: string): void;
   /** Bytes of uploads and downloads. */
   moved: { in: number; out: number };
   calls: { endpoint: string; headers: IncomingMessage['headers'] }[];
@@ -347,6 +349,10 @@ export async function startDropbox({
       return item && Buffer.concat(item.content.pieces.map(({ file }) => readFileSync(file)));
     },
     filesOf: (path) => items.get(lower(path))?.content.pieces.map(({ file }) => file) ?? [],
+    forget(path) {
+      for (const file of state.filesOf(path)) rmSync(file);
+      items.delete(lower(path));
+    },
     moved: { in: 0, out: 0 },
     calls: [],
     tokens: new Set(['good-token']),
