@@ -2,11 +2,15 @@
 import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 
-const entries = 20_000;
+const entries = 100_000;
 
-it.each(['a.tar.gz', 'a.zip'])(
+it.each([
+  ['a.tar', ''],
+  // A compressor for each entry takes most of the time and nothing that stays.
+  ['a.zip', 'level: 0'],
+])(
   `${entries} files in %s`,
-  (name) => {
+  (name, plain) => {
     const program = `
     import { archive } from './pipes/tasks/archive.ts';
     import { unarchive } from './pipes/tasks/unarchive.ts';
@@ -19,7 +23,7 @@ it.each(['a.tar.gz', 'a.zip'])(
       }
     }
     const context = { signal: new AbortController().signal, task: { index: 0, op: 'archive', id: 'x' }, count() {} };
-    const packed = await archive.run({ kind: 'files', files: files() }, { name: '${name}' }, context);
+    const packed = await archive.run({ kind: 'files', files: files() }, { name: '${name}', ${plain} }, context);
     const { files: out } = await unarchive.run(packed, {}, context);
     let at = 0;
     for await (const file of out) {
@@ -34,7 +38,7 @@ it.each(['a.tar.gz', 'a.zip'])(
     }
     console.log(at);`;
     const args = ['--max-old-space-size=48', '--import', 'tsx', '--input-type=module', '-e', program];
-    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
     expect({ stdout, stderr: stderr.slice(0, 1000) }).toEqual({ stdout: `${entries}\n`, stderr: '' });
   },
   60_000,
