@@ -19,6 +19,12 @@ export function safeName(raw: string, archive: string): string {
     .join('/');
 }
 
+/** Fails with ARCHIVE_UNSAFE for a name that nobody should have to take out of an archive. */
+export function checkName(name: string, archive: string): void {
+  const reason = reasonAgainst(name);
+  if (reason !== undefined) throw unsafe(archive, name, reason);
+}
+
 function reasonAgainst(name: string): string | undefined {
   if (name === '') return 'has no name';
   if (name.includes('\0')) return 'has a NUL character in its name';

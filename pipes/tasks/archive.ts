@@ -6,6 +6,7 @@ import { failure } from '../../engine/errors.ts';
 import type { ArchiveTask } from '../../schemas/generated/types.ts';
 import { transformed } from '../archives/bytes.ts';
 import { type ArchiveKind, contentTypes, kindByName } from '../archives/kinds.ts';
+import { checkName } from '../archives/limits.ts';
 import { tarred } from '../archives/tar-write.ts';
 import { zipped } from '../archives/zip-write.ts';
 import { onlyFile } from '../files.ts';
@@ -48,21 +49,25 @@ function archived(
 ): AsyncIterable<Uint8Array> {
   switch (kind) {
     case 'zip':
-      return zipped(named(files), level);
+      return zipped(named(files, name), level);
     case 'tar':
-      return tarred(named(files));
+      return tarred(named(files, name));
     case 'tar.gz':
-      return transformed(tarred(named(files)), createGzip({ level }));
+      return transformed(tarred(named(files, name)), createGzip({ level }));
     case 'gzip':
       return transformed(single(files, name), createGzip({ level }));
   }
 }
 
 /** By the path below the pattern that found them; no two may have the same. */
-async function* named(files: AsyncIterable<FileItem>): AsyncGenerator<{ name: string; file: FileItem }> {
+async function* named(
+  files: AsyncIterable<FileItem>,
+  archive: string,
+): AsyncGenerator<{ name: string; file: FileItem }> {
   const names = new Set<string>();
   for await (const file of files) {
     const name = (file.relativePath ?? file.name).replace(/^\/+/, '');
+    checkName(name, archive);
     if (names.has(name)) {
       const reason = `would be in the archive twice under the name "${name}"`;
       throw failure('PATH_INVALID', { path: file.path, reason });

@@ -143,6 +143,18 @@ describe('archive', () => {
     );
   });
 
+  it.each(['a/../../evil.txt', 'a\0b', ''])(
+    'refuses the name %j, which nobody should have to take out again',
+    async (name) => {
+      for (const archive of ['a.zip', 'a.tar', 'a.tar.gz']) {
+        const making = run('archive', { name: archive }, filesOf({ [name]: 'x' })).then(({ output }) =>
+          onlyFile(output),
+        );
+        expect(await failureOf(making)).toMatch(new RegExp(`^ARCHIVE_UNSAFE ${archive}: the entry `));
+      }
+    },
+  );
+
   it('fails with the failure of a file, and when a tar entry is not as long as it said', async () => {
     const wrong = (size?: number) => {
       const files = async function* () {
