@@ -154,7 +154,7 @@ function networkFailure(error: ServiceError, host: string): Failure | undefined 
   }
   // A connection that ends in the middle has many names; none of them is about what was asked for.
   if (
-    /aborted|UND_ERR_SOCKET|HTTPParserError|socket hang up|premature|ECONNRESET|terminated|Parse Error|Deserialization/i.test(
+    /aborted|UND_ERR_SOCKET|CONTENT_LENGTH|HTTPParserError|socket hang up|premature|ECONNRESET|terminated|Parse Error|Deserialization/i.test(
       `${code} ${error.name} ${message}`,
     )
   ) {
