@@ -90,6 +90,22 @@ describe('after a break', () => {
     await copy(connection, rangesOf(content, version).item, journal);
     expect(server.bytesOf('/big')!.equals(content)).toBe(true);
     expect(server.moved.in).toBeGreaterThanOrEqual(30 * mib);
+    // It is told by the first parts, not at the end.
+    expect(server.moved.in).toBeLessThanOrEqual((30 + 3 * 4) * mib);
+    expect(notes.size).toBe(0);
+  });
+
+  test('another size of the parts: from the beginning', async () => {
+    const { server, connection } = await box();
+    const { journal, notes } = createJournal();
+    const content = pattern(30 * mib);
+    breakAt(server, 4);
+    await failureOf(copy(connection, rangesOf(content).item, journal));
+    mend(server);
+    const parts = { bytes: 8 * mib, atOnce: 2, resume: () => '["big","v1"]', journal: () => journal };
+    await copy(connection, rangesOf(content).item, journal, { parts });
+    expect(server.bytesOf('/big')!.equals(content)).toBe(true);
+    expect(server.moved.in).toBe(30 * mib);
     expect(notes.size).toBe(0);
   });
 
