@@ -33,11 +33,19 @@ export function retryBudget(retries: number): RetryBudget {
  * Does the work until it succeeds, fails with a failure that does not say `retry`, or attempts or budget are used up;
  * then rejects with the last failure. Waits at least as long as `failure.afterMs`. An abort ends a wait at once.
  */
-export function withRetry<T>(
+export async function withRetry<T>(
   work: (attempt: number, signal: AbortSignal) => Promise<T>,
   { signal, attempts = 5, firstWaitMs = 500, longestWaitMs = 30_000, budget, onRetry }: RetryOptions,
 ): Promise<T> {
-  return pRetry((attempt) => work(attempt, signal), {
+  signal.throwIfAborted();
+  let failed: unknown;
+  try {
+    return await work(1, signal);
+  } catch (error) {
+    failed = error;
+  }
+  // Most work succeeds at once, and is often less than what a retry needs to be set up.
+  return pRetry((attempt) => (attempt === 1 ? Promise.reject(failed) : work(attempt, signal)), {
     retries: attempts - 1,
     signal,
     // The wait is ours, below: p-retry's own knows no Retry-After.

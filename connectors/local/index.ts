@@ -54,7 +54,7 @@ export const connector = defineConnector({
           contentType: contentTypeOf(place.absolute),
           // A pipe or a device has no size, and gives its bytes once.
           ...(stats.isFile() ? { size: stats.size, modified: stats.mtime.toISOString() } : { once: true }),
-          open: (range) => readBytes(place, range, signal),
+          open: (range, buffers) => readBytes(place, range, signal, buffers),
         };
         return { kind: 'files', files: only(item) };
       },

@@ -4,13 +4,13 @@ import { type FileHandle, open, readdir, readFile, stat, unlink } from 'node:fs/
 import { hostname, uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Parts } from '../../engine/contracts/connector.ts';
-import type { FileItem } from '../../engine/contracts/data.ts';
+import type { Buffers, FileItem } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
+import { createBuffers } from '../shared/buffers.ts';
 import { hiddenName, isRunning } from '../shared/leftovers.ts';
 import { createPool } from '../shared/pool.ts';
+import { type Pour, pourInto, writeAll } from './pour.ts';
 
-/** So much goes to the disk in one call. */
-const writeBytes = 1024 * 1024;
 /** The time of the start is reckoned from the clock, which may have been set meanwhile. */
 const bootToleranceSeconds = 120;
 
@@ -106,6 +106,13 @@ export async function pourParts(
   const lines = [JSON.stringify(head), ...done].map((line) => `${line}\n`).join('');
   const journal = await open(file.journal, 'w');
   const pool = createPool(atOnce);
+  const buffers = createBuffers();
+  let writing: Promise<void> = Promise.resolve();
+  // One call at a time: the system lets no two write to one file, and lets the others wait for it in a busy loop.
+  const write: Pour['write'] = (pieces, position) => {
+    writing = writing.then(() => writeAll(handle, pieces, position));
+    return writing;
+  };
   let syncing: Promise<void> | undefined;
   // The disk is kept busy while the rest comes, so that there is little to wait for at the end. What fails is told there.
   const syncAhead = () => {
@@ -122,7 +129,9 @@ export async function pourParts(
     for (let part = 0; part * partBytes < size; part++) {
       if (done.has(part)) continue;
       await pool.add(async () => {
-        await pourRange(handle, item, part * partBytes, Math.min(size, (part + 1) * partBytes), signal, onBytes);
+        const start = part * partBytes;
+        const source = exactly(item, start, Math.min(size, start + partBytes), buffers);
+        await pourInto(source, { write, start, buffers, signal, onBytes });
         await journal.appendFile(`${part}\n`);
         syncAhead();
       });
@@ -135,39 +144,15 @@ export async function pourParts(
   }
 }
 
-async function pourRange(
-  handle: FileHandle,
-  item: FileItem,
-  start: number,
-  end: number,
-  signal: AbortSignal,
-  onBytes: (count: number) => void,
-): Promise<void> {
-  let at = start;
-  let pieces: Uint8Array[] = [];
-  let waiting = 0;
-  const flush = async () => {
-    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-    const from = at;
-    at += waiting;
-    pieces = [];
-    waiting = 0;
-    for (let done = 0; done < bytes.length; ) {
-      done += (await handle.write(bytes, done, bytes.length - done, from + done)).bytesWritten;
-    }
-    onBytes(bytes.length);
-  };
-  for await (const chunk of item.open({ start, end })) {
-    signal.throwIfAborted();
-    pieces.push(chunk);
-    waiting += chunk.length;
-    if (at + waiting > end) break;
-    if (waiting >= writeBytes) await flush();
+/** As many bytes as were asked for, or a failure. */
+async function* exactly(item: FileItem, start: number, end: number, buffers: Buffers): AsyncGenerator<Uint8Array> {
+  let received = 0;
+  for await (const chunk of item.open({ start, end }, buffers)) {
+    received += chunk.length;
+    if (received > end - start) break;
+    yield chunk;
   }
-  signal.throwIfAborted();
-  if (at + waiting !== end) {
-    const reason = `${at + waiting - start} bytes came where ${end - start} were announced, from byte ${start} on`;
-    throw failure('INPUT_TRUNCATED', { path: item.path, reason });
-  }
-  if (waiting > 0) await flush();
+  if (received === end - start) return;
+  const reason = `${received} bytes came where ${end - start} were announced, from byte ${start} on`;
+  throw failure('INPUT_TRUNCATED', { path: item.path, reason });
 }

@@ -1,10 +1,10 @@
 // The bytes of one file.
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Range } from '../../engine/contracts/data.ts';
+import type { Buffers, Range } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { failureAt, type Place } from './place.ts';
 
-/** Larger reads are faster by themselves, but each stays allocated until the next collection: memory would grow with the file. */
+/** Larger reads are faster, but each stays allocated until the next collection where its memory is not used again. */
 const chunkBytes = 64 * 1024;
 
 /** One chunk is read ahead while the last one is being used. */
@@ -12,6 +12,7 @@ export async function* readBytes(
   place: Place,
   range: Range | undefined,
   signal: AbortSignal,
+  buffers?: Buffers,
 ): AsyncGenerator<Uint8Array> {
   signal.throwIfAborted();
   let handle: FileHandle | undefined;
@@ -30,9 +31,10 @@ export async function* readBytes(
     }
     let position = range?.start ?? 0;
     const end = range?.end ?? Number.POSITIVE_INFINITY;
+    const most = buffers?.chunkBytes ?? chunkBytes;
     const next = () => {
-      const likely = seekable ? Math.max(stat.size - position + 1, 4096) : chunkBytes;
-      return readOnce(handle!, Math.min(chunkBytes, end - position, likely), seekable ? position : null);
+      const likely = seekable ? Math.max(stat.size - position + 1, 4096) : most;
+      return readOnce(handle!, Math.min(most, end - position, likely), seekable ? position : null, buffers);
     };
     if (position < end) ahead = next();
     while (ahead !== undefined) {
@@ -61,8 +63,13 @@ export async function* readBytes(
 }
 
 /** What one call gives; empty at the end. */
-async function readOnce(handle: FileHandle, bytes: number, position: number | null): Promise<Uint8Array> {
-  const buffer = Buffer.allocUnsafeSlow(bytes);
+async function readOnce(
+  handle: FileHandle,
+  bytes: number,
+  position: number | null,
+  buffers: Buffers | undefined,
+): Promise<Uint8Array> {
+  const buffer = buffers?.take(bytes) ?? Buffer.allocUnsafeSlow(bytes);
   const { bytesRead } = await handle.read(buffer, 0, bytes, position);
   return bytesRead === bytes ? buffer : buffer.subarray(0, bytesRead);
 }

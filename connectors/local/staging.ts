@@ -5,12 +5,14 @@ import { basename, dirname, join } from 'node:path';
 import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import type { FileItem } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
+import { createBuffers } from '../shared/buffers.ts';
 import { release, temporaryName } from '../shared/leftovers.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { findPartFile, type PartFile, pourParts } from './parts.ts';
 import { failureAt, type Place, type Places } from './place.ts';
-import { pourInto } from './pour.ts';
-import { mostUnsynced, on, syncAll, syncFolder, type Unsynced } from './sync.ts';
+import { type Pour, pourInto, writeAll } from './pour.ts';
+import { createQuick, type Quick } from './quick.ts';
+import { mostUnsynced, on, type SyncedFile, syncAll, syncFolder, type Unsynced } from './sync.ts';
 
 export interface Staged {
   place: Place;
@@ -48,6 +50,8 @@ export function createStaging(
   const late = o.parts !== undefined;
   const unsynced: Unsynced[] = [];
   const realFolders = new Map<string, Promise<string>>();
+  const buffers = createBuffers();
+  const quick = createQuick();
 
   /** Where the bytes end up, and what is there. Of many files in one folder its links are followed once. */
   async function targetOf(place: Place): Promise<{ target: string; before: Stats | undefined }> {
@@ -106,6 +110,37 @@ export function createStaging(
     };
   };
 
+  /** Once the bytes are handed to the disk. */
+  const seal = (file: Staged, handle: SyncedFile) => async () => {
+    if (late && file.temporary !== undefined) {
+      unsynced.push({ place: file.place, handle });
+      if (unsynced.length >= mostUnsynced) await syncAll(unsynced.splice(0));
+      return;
+    }
+    try {
+      if (file.temporary !== undefined) await on(file.place, handle.sync());
+    } finally {
+      await handle.close();
+    }
+  };
+
+  const pourSmall = async ({ place, temporary }: Staged, item: FileItem, onBytes: (count: number) => void) => {
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of item.open()) {
+      signal.throwIfAborted();
+      pieces.push(chunk);
+      size += chunk.length;
+    }
+    try {
+      const handle = quick.write(temporary!, pieces);
+      onBytes(size);
+      return handle;
+    } catch (error) {
+      throw await failureAt(place, error);
+    }
+  };
+
   return {
     async begin(place) {
       const { target, before } = await on(place, targetOf(place));
@@ -130,25 +165,18 @@ export function createStaging(
           return pourLarge(file, parts, item, onBytes);
         }
       }
+      if (late && file.temporary !== undefined && file.before === undefined && quick.suits(item)) {
+        return seal(file, await pourSmall(file, item, onBytes));
+      }
       const handle = await on(file.place, openFor(file, o.mode === 'append'));
       try {
-        await pourInto(handle, file.place, item.open(), signal, onBytes);
+        const write: Pour['write'] = (pieces, position) => on(file.place, writeAll(handle, pieces, position));
+        await pourInto(item.open(undefined, buffers), { write, buffers, signal, onBytes });
       } catch (error) {
         await handle.close();
         throw error;
       }
-      return async () => {
-        if (late && file.temporary !== undefined) {
-          unsynced.push({ place: file.place, handle });
-          if (unsynced.length >= mostUnsynced) await syncAll(unsynced.splice(0));
-          return;
-        }
-        try {
-          if (file.temporary !== undefined) await on(file.place, handle.sync());
-        } finally {
-          await handle.close();
-        }
-      };
+      return seal(file, handle);
     },
 
     async commit() {
@@ -156,7 +184,7 @@ export function createStaging(
       const folders = new Set<string>();
       for (const file of files) {
         if (file.temporary === undefined) continue;
-        await on(file.place, takePlace(file, file.temporary, o.mode));
+        await on(file.place, takePlace(file, file.temporary, o.mode, late ? quick : undefined));
         release(file.temporary);
         if (file.parts !== undefined) await unlink(file.parts.journal).catch(() => {});
         folders.add(dirname(file.target));
@@ -222,6 +250,7 @@ async function takePlace(
   { place, target, before }: Staged,
   temporary: string,
   mode: WriteOptions['mode'],
+  quick: Quick | undefined,
 ): Promise<void> {
   if (mode === 'append' && before !== undefined) {
     const now = await existing(target);
@@ -232,6 +261,8 @@ async function takePlace(
       if (error.code === 'EEXIST') throw mode === 'create' ? exists(place) : changed(place);
       throw error;
     });
+  } else if (quick?.fast) {
+    quick.rename(temporary, target);
   } else {
     await rename(temporary, target);
   }

@@ -1,14 +1,20 @@
 // What makes written files stay through a power cut, and errors of calls on a place in the catalogue's words.
-import { type FileHandle, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { createPool } from '../shared/pool.ts';
 import { failureAt, type Place } from './place.ts';
 
 const syncsAtOnce = 16;
 
+/** What there is to do with a file that was written: as a `FileHandle` has it. */
+export interface SyncedFile {
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** Written, and open until it is on the disk. */
 export interface Unsynced {
   place: Place;
-  handle: FileHandle;
+  handle: SyncedFile;
 }
 
 /** So many files are kept open at most by one write. */

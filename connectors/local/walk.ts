@@ -3,7 +3,7 @@ import type { Dirent, Stats } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Entry, ListOptions } from '../../engine/contracts/connector.ts';
-import type { Range } from '../../engine/contracts/data.ts';
+import type { Buffers, Range } from '../../engine/contracts/data.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { failureAt, type Place, type Places } from './place.ts';
 import { readBytes } from './read.ts';
@@ -46,7 +46,7 @@ export function fileEntry(name: string, path: string, place: Place, stats: Stats
     size: stats.size,
     modified: stats.mtime.toISOString(),
     contentType: contentTypeOf(name),
-    open: (range?: Range) => readBytes(place, range, signal),
+    open: (range?: Range, buffers?: Buffers) => readBytes(place, range, signal, buffers),
   };
 }
 

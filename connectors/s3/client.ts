@@ -116,6 +116,10 @@ export function createStore(config: Config, context: ConnectorContext): Store {
   }
 }
 
+export function payer({ config }: Store): { RequestPayer?: 'requester' } {
+  return config.requester_pays ? { RequestPayer: 'requester' } : {};
+}
+
 /** Stores other than Amazon's often know no checksums in headers. */
 export function hasChecksums({ checksums, endpoint }: Config): boolean {
   return (checksums ?? (endpoint === undefined ? 'when_supported' : 'when_required')) === 'when_supported';

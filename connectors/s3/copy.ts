@@ -2,9 +2,9 @@
 import type { CopyOptions } from '../../engine/contracts/connector.ts';
 import { failure } from '../../engine/errors.ts';
 import { createPool } from '../shared/pool.ts';
-import type { Store } from './client.ts';
+import { payer, type Store } from './client.ts';
 import type { Location } from './keys.ts';
-import { look, payer } from './read.ts';
+import { look } from './read.ts';
 import { abortUpload, beginUpload, completeUpload, etagOf, mostParts, type Part, type Target } from './upload.ts';
 import { storageHeaders } from './write.ts';
 

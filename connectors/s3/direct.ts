@@ -1,7 +1,9 @@
 // PutObject, GetObject, ListObjectsV2 and DeleteObjects without the SDK, whose work on each request is more than all the rest of a small file.
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import type { Agent, Dispatcher } from 'undici';
 import { durationMs } from '../../engine/duration.ts';
+import { onAbort } from '../shared/abort.ts';
 import { createAgent } from '../shared/http/agent.ts';
 import type { Config } from './client.ts';
 
@@ -18,11 +20,12 @@ export interface DirectRequest {
   signal: AbortSignal;
 }
 
-export interface DirectAnswer {
+export interface Head {
   status: number;
   headers: Record<string, string | string[] | undefined>;
-  body: Readable;
 }
+
+export type DirectAnswer<Body> = Head & { body: Body };
 
 /** What the SDK knows and both use. */
 export interface Identity {
@@ -36,9 +39,15 @@ export interface Direct {
   /** Whether the bucket can be asked in this way. */
   can(bucket: string): boolean;
   /** Rejects with an error like the SDK's where the answer is none. */
-  send(request: DirectRequest): Promise<DirectAnswer>;
+  send(request: DirectRequest): Promise<DirectAnswer<Readable>>;
+  /** The same, with the whole body in memory. `begun` may throw at what the head of a good answer says. */
+  take(request: DirectRequest, begun?: (head: Head) => void): Promise<DirectAnswer<Uint8Array[]>>;
   close(): Promise<void>;
 }
+
+/** A page of a listing has one or two million bytes at most. */
+const mostTakenBytes = 64 * 1024 * 1024;
+const emptyPayload = sha256('');
 
 /** Signs as "Create a signed AWS API request" of the IAM User Guide says. */
 export function createDirect(config: Config, identity: Identity): Direct {
@@ -70,7 +79,7 @@ export function createDirect(config: Config, identity: Identity): Direct {
     given: Record<string, string>,
     body: Uint8Array | undefined,
   ): Promise<Record<string, string>> => {
-    const payload = sha256(body ?? '');
+    const payload = body === undefined ? emptyPayload : sha256(body);
     const { accessKeyId, secretAccessKey, sessionToken } = await identity.credentials();
     const time = new Date(Date.now() + identity.clockOffsetMs()).toISOString().replace(/[-:]|\.\d+/g, '');
     const headers: Record<string, string> = { ...given, host, 'x-amz-content-sha256': payload, 'x-amz-date': time };
@@ -86,41 +95,94 @@ export function createDirect(config: Config, identity: Identity): Direct {
     return headers;
   };
 
+  const prepared = async ({ method, bucket, key, query: asked = {}, headers: wanted, body }: DirectRequest) => {
+    const host = pathStyle ? base.host : `${bucket}.${base.host}`;
+    const path = `${root}/${pathStyle ? `${bucket}/` : ''}${key.split('/').map(encoded).join('/')}`;
+    const query = Object.keys(asked)
+      .filter((name) => asked[name] !== undefined)
+      .sort()
+      .map((name) => `${encoded(name)}=${encoded(asked[name]!)}`)
+      .join('&');
+    const given: Record<string, string> = {};
+    for (const [name, value] of Object.entries(wanted)) if (value !== undefined) given[name] = value;
+    const headers = config.anonymous ? { ...given, host } : await signed(method, host, path, query, given, body);
+    return {
+      origin: `${base.protocol}//${host}`,
+      path: query === '' ? path : `${path}?${query}`,
+      method,
+      headers,
+      ...(body === undefined ? {} : { body }),
+    };
+  };
+
   return {
     // A dot would not fit the certificate, and other names are no plain buckets.
     can: (bucket) =>
       (pathStyle || /^[a-z0-9-]+$/.test(bucket)) && /^[\w.-]+$/.test(bucket) && !bucket.endsWith('--x-s3'),
 
-    async send({ method, bucket, key, query: asked = {}, headers: wanted, body, signal }) {
-      const host = pathStyle ? base.host : `${bucket}.${base.host}`;
-      const path = `${root}/${pathStyle ? `${bucket}/` : ''}${key.split('/').map(encoded).join('/')}`;
-      const query = Object.keys(asked)
-        .filter((name) => asked[name] !== undefined)
-        .sort()
-        .map((name) => `${encoded(name)}=${encoded(asked[name]!)}`)
-        .join('&');
-      const given: Record<string, string> = {};
-      for (const [name, value] of Object.entries(wanted)) if (value !== undefined) given[name] = value;
-      const headers = config.anonymous ? { ...given, host } : await signed(method, host, path, query, given, body);
-      const answer = await agent.request({
-        origin: `${base.protocol}//${host}`,
-        path: query === '' ? path : `${path}?${query}`,
-        method,
-        headers,
-        signal,
-        ...(body === undefined ? {} : { body }),
-      });
-      const incoming = answer.body as unknown as Readable;
+    async send(request) {
+      const asked = await prepared(request);
+      const { statusCode: status, headers, body } = await agent.request({ ...asked, signal: request.signal });
+      const incoming = body as unknown as Readable;
       // One that is dropped emits an error that nobody waits for.
       incoming.on('error', () => {});
-      if (answer.statusCode >= 200 && answer.statusCode < 300) {
-        return { status: answer.statusCode, headers: answer.headers, body: incoming };
-      }
-      throw serviceError(answer.statusCode, answer.headers, await answer.body.text());
+      if (isGood(status)) return { status, headers, body: incoming };
+      throw serviceError(status, headers, await body.text());
+    },
+
+    async take(request, begun) {
+      const answer = await taken(agent, await prepared(request), request.signal, begun);
+      if (isGood(answer.status)) return answer;
+      throw serviceError(answer.status, answer.headers, Buffer.concat(answer.body).toString());
     },
 
     close: () => agent.destroy(),
   };
+}
+
+function isGood(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** Without a stream, which is more work than a small body. */
+function taken(
+  agent: Agent,
+  request: Dispatcher.DispatchOptions,
+  signal: AbortSignal,
+  begun: ((head: Head) => void) | undefined,
+): Promise<DirectAnswer<Uint8Array[]>> {
+  return new Promise((resolve, reject) => {
+    const answer: DirectAnswer<Uint8Array[]> = { status: 0, headers: {}, body: [] };
+    let off = () => {};
+    let bytes = 0;
+    agent.dispatch(request, {
+      onRequestStart(controller) {
+        off = onAbort(signal, () => controller.abort(signal.reason));
+      },
+      onResponseStart(controller, status, headers) {
+        answer.status = status;
+        answer.headers = headers;
+        try {
+          if (isGood(status)) begun?.(answer);
+        } catch (error) {
+          controller.abort(error as Error);
+        }
+      },
+      onResponseData(controller, chunk) {
+        answer.body.push(chunk);
+        bytes += chunk.length;
+        if (bytes > mostTakenBytes) controller.abort(new Error(`the answer has more than ${mostTakenBytes} bytes`));
+      },
+      onResponseEnd() {
+        off();
+        resolve(answer);
+      },
+      onResponseError(_, error) {
+        off();
+        reject(error);
+      },
+    });
+  });
 }
 
 /** As the headers of checksums have it. */
@@ -130,7 +192,7 @@ export function crc32Text(sum: number): string {
   return bytes.toString('base64');
 }
 
-function serviceError(status: number, headers: DirectAnswer['headers'], body: string): Error {
+function serviceError(status: number, headers: Head['headers'], body: string): Error {
   const field = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(body)?.[1];
   const error = new Error(field('Message') ?? 'UnknownError');
   error.name = field('Code') ?? 'Unknown';
@@ -149,7 +211,7 @@ function encoded(text: string): string {
 }
 
 function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data, 'hex');
 }
 
 function hmac(key: string | Buffer, data: string): Buffer {

@@ -2,12 +2,12 @@
 import { defineConnector } from '../../engine/contracts/connector.ts';
 import type { FileItem } from '../../engine/contracts/data.ts';
 import { asFailure, failure } from '../../engine/errors.ts';
-import { type Config, createStore } from './client.ts';
+import { type Config, createStore, payer } from './client.ts';
 import { copyObject } from './copy.ts';
 import { isAbsent } from './failures.ts';
 import { createKeys } from './keys.ts';
 import { absent, asFolder, checkListing, list, peek } from './list.ts';
-import { fileItem, look, md5Of, payer } from './read.ts';
+import { fileItem, look, md5Of } from './read.ts';
 import { removeKey, removeKeys } from './remove.ts';
 import { putObject } from './upload.ts';
 import { writeFiles } from './write.ts';

@@ -4,12 +4,12 @@ import type { Entry, ListOptions } from '../../engine/contracts/connector.ts';
 import { failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
-import type { Store } from './client.ts';
+import { payer, type Store } from './client.ts';
 import type { Direct } from './direct.ts';
 import { isAbsent } from './failures.ts';
 import type { Keys, Location } from './keys.ts';
 import { decoded, type Page, pageOf, scanned } from './listing.ts';
-import { type Found, look, md5Of, payer, readBytes } from './read.ts';
+import { type Found, look, md5Of, readBytes } from './read.ts';
 
 /** Keys come in the order of their bytes, in which a folder sorts as if its name ended in `/`. */
 export async function* list(store: Store, keys: Keys, path: string, o: ListOptions): AsyncGenerator<Entry> {
@@ -118,10 +118,8 @@ async function textOfPage(
     'list-type': '2',
     prefix: Prefix,
   };
-  const { body } = await direct.send({ method: 'GET', bucket, key: '', query, headers: {}, signal });
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
+  const { body } = await direct.take({ method: 'GET', bucket, key: '', query, headers: {}, signal });
+  return Buffer.concat(body).toString();
 }
 
 /** What is no listing at all must not pass for an empty one. */

@@ -1,14 +1,22 @@
 // The bytes of one object: all of them or a failure. Where the connection breaks, it goes on from there.
-import type { Readable } from 'node:stream';
-import { crc32 } from 'node:zlib';
-import type { S3Client } from '@aws-sdk/client-s3';
 import type { ConnectorContext } from '../../engine/contracts/connector.ts';
 import type { FileItem, Range } from '../../engine/contracts/data.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
-import { hasChecksums, type Sdk, type Store } from './client.ts';
-import { crc32Text, type Direct } from './direct.ts';
+import { payer, type Store } from './client.ts';
 import { statusOf } from './failures.ts';
+import {
+  type Asked,
+  changed,
+  checked,
+  checkRange,
+  getBySdk,
+  getDirectly,
+  mismatch,
+  rangeOf,
+  readWhole,
+  wholeBytes,
+} from './get.ts';
 import type { Location } from './keys.ts';
 
 /** What is known of an object before its bytes are read. */
@@ -55,10 +63,6 @@ export async function look(store: Store, at: Location, signal: AbortSignal): Pro
   };
 }
 
-export function payer({ config }: Store): { RequestPayer?: 'requester' } {
-  return config.requester_pays ? { RequestPayer: 'requester' } : {};
-}
-
 /** An ETag of an upload in one piece is its MD5, except where the store encrypts in some ways. */
 export function md5Of(etag: string | undefined): { md5?: string } {
   const found = /^"?([0-9a-f]{32})"?$/.exec(etag ?? '');
@@ -95,6 +99,13 @@ export async function* readBytes(
   let end = Math.min(range?.end ?? size, size);
   let etag = found.etag;
   let position = start;
+  if (end > start && end - start <= wholeBytes) {
+    const chunks = await readWhole(store, at, { position, end, whole: range === undefined }, etag, signal);
+    if (chunks !== undefined) {
+      yield* chunks;
+      return;
+    }
+  }
   let body: Body | undefined;
   let broken: Failure | undefined;
   const retry: ConnectorContext['retry'] = store.retry;
@@ -150,12 +161,13 @@ export async function* readBytes(
 async function openBody(
   store: Store,
   at: Location,
-  { position, end, whole }: { position: number; end: number; whole: boolean },
+  wanted: Asked,
   etag: string | undefined,
   signal: AbortSignal,
 ): Promise<Body | undefined> {
   return store.once('GetObject', at, { signal }, async (client, sdk, o, direct) => {
-    const range = whole ? undefined : `bytes=${position}-${Number.isFinite(end) ? end - 1 : ''}`;
+    const { position } = wanted;
+    const range = rangeOf(wanted);
     const asked =
       direct.can(at.bucket) && !store.config.requester_pays
         ? getDirectly(store, direct, at, range, etag, signal)
@@ -172,82 +184,15 @@ async function openBody(
     };
     // A body that is dropped emits an error that nobody waits for.
     stream.on('error', () => {});
-    const from = answer.range === undefined ? 0 : Number(/^bytes (\d+)-/.exec(answer.range)?.[1]);
-    const until = from + (answer.length ?? Number.POSITIVE_INFINITY);
-    if (from !== position || (Number.isFinite(end) && until !== end)) {
+    let end: number;
+    try {
+      end = checkRange(at, wanted, answer.range, answer.length);
+    } catch (error) {
       drop();
-      const reason = `the store gave the bytes ${from} to ${until} where ${position} to ${end} were asked for`;
-      throw failure('IO_FAILED', { path: at.shown, reason });
+      throw error;
     }
-    return { chunks: checked(stream, answer.crc32), position, end: until, etag: answer.etag, drop };
+    return { chunks: checked(stream, answer.crc32), position, end, etag: answer.etag, drop };
   });
-}
-
-interface Answer {
-  stream: Readable;
-  range: string | undefined;
-  length: number | undefined;
-  etag: string | undefined;
-  /** That of the whole, where it is told and nobody has looked at it yet. */
-  crc32?: string | undefined;
-}
-
-async function getBySdk(
-  store: Store,
-  client: S3Client,
-  sdk: Sdk,
-  at: Location,
-  range: string | undefined,
-  etag: string | undefined,
-  o: { abortSignal: AbortSignal },
-): Promise<Answer> {
-  const input = {
-    Bucket: at.bucket,
-    Key: at.key,
-    ...payer(store),
-    ...(etag === undefined ? {} : { IfMatch: etag }),
-    ...(range === undefined ? {} : { Range: range }),
-  };
-  const { Body, ContentRange, ContentLength, ETag } = await client.send(new sdk.GetObjectCommand(input), o);
-  return { stream: Body as unknown as Readable, range: ContentRange, length: ContentLength, etag: ETag };
-}
-
-async function getDirectly(
-  { config }: Store,
-  direct: Direct,
-  { bucket, key }: Location,
-  range: string | undefined,
-  etag: string | undefined,
-  signal: AbortSignal,
-): Promise<Answer> {
-  const whole = range === undefined && hasChecksums(config);
-  const { headers, body } = await direct.send({
-    method: 'GET',
-    bucket,
-    key,
-    headers: { range, 'if-match': etag, 'x-amz-checksum-mode': whole ? 'ENABLED' : undefined },
-    signal,
-  });
-  const of = (name: string) => headers[name]?.toString();
-  const length = of('content-length');
-  const crc32 = of('x-amz-checksum-crc32');
-  return {
-    stream: body,
-    range: of('content-range'),
-    length: length === undefined ? undefined : Number(length),
-    etag: of('etag'),
-    // A composite one is about the parts, whose sizes are not known.
-    crc32: whole && !crc32?.includes('-') && of('x-amz-checksum-type') !== 'COMPOSITE' ? crc32 : undefined,
-  };
-}
-
-async function* checked(stream: Readable, wanted: string | undefined): AsyncGenerator<Uint8Array> {
-  let sum = 0;
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    if (wanted !== undefined) sum = crc32(chunk, sum);
-    yield chunk;
-  }
-  if (wanted !== undefined && crc32Text(sum) !== wanted) throw new Error('checksum mismatch');
 }
 
 /** Undefined at the end, which must be where the answer said it would be. */
@@ -260,7 +205,7 @@ async function nextOf(body: Body, at: Location, signal: AbortSignal): Promise<Ui
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (/checksum mismatch/i.test((error as Error).message)) {
-      throw failure('CHECKSUM_MISMATCH', { path: at.shown, what: 'on the way from the store' }, { cause: error });
+      throw mismatch(at, error);
     }
     throw truncated(error);
   }
@@ -274,8 +219,4 @@ async function nextOf(body: Body, at: Location, signal: AbortSignal): Promise<Ui
     throw failure('IO_FAILED', { path: at.shown, reason: 'the store gave more bytes than it had announced' });
   }
   return next.value;
-}
-
-function changed({ shown }: Location): Failure {
-  return failure('IO_FAILED', { path: shown, reason: 'someone wrote to it while it was being read; run again' });
 }

@@ -1,10 +1,9 @@
 // Removes objects: one, or up to a thousand in one request.
 import { createHash } from 'node:crypto';
 import type { CallOptions } from '../../engine/contracts/connector.ts';
-import type { Store } from './client.ts';
+import { payer, type Store } from './client.ts';
 import type { Keys, Location } from './keys.ts';
 import { fieldOf } from './listing.ts';
-import { payer } from './read.ts';
 
 /** As many as DeleteObjects takes. */
 const mostKeys = 1000;
@@ -40,7 +39,7 @@ async function removeSome(store: Store, places: readonly Location[], { signal }:
     const md5 = createHash('md5').update(body).digest('base64');
     const headers = { 'content-md5': md5, 'content-type': 'application/xml' };
     try {
-      const answer = await direct.send({
+      const answer = await direct.take({
         method: 'POST',
         bucket: first.bucket,
         key: '',
@@ -49,9 +48,7 @@ async function removeSome(store: Store, places: readonly Location[], { signal }:
         body,
         signal,
       });
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of answer.body) chunks.push(chunk);
-      refuseErrors(Buffer.concat(chunks).toString());
+      refuseErrors(Buffer.concat(answer.body).toString());
       return true;
     } catch (error) {
       // Not every store knows it.

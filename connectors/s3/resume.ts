@@ -1,9 +1,8 @@
 // Unfinished uploads of killed runs: how they are known again, gone on with, or removed.
 import { createHash } from 'node:crypto';
 import { Failure } from '../../engine/errors.ts';
-import type { Store } from './client.ts';
+import { payer, type Store } from './client.ts';
 import { decoded } from './listing.ts';
-import { payer } from './read.ts';
 import { abortUpload, mostParts, type Part, putPart, type Target } from './upload.ts';
 
 /*

@@ -2,6 +2,7 @@
 import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import type { FileItem } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
+import { createBuffers } from '../shared/buffers.ts';
 import { createPool, type Gate } from '../shared/pool.ts';
 import type { Store } from './client.ts';
 import { findUnfinished, markOf, putMark } from './resume.ts';
@@ -156,6 +157,7 @@ async function stageRanges(staging: Staging, target: Target, item: FileItem, siz
   const parts: Part[] = [];
   const pool = createPool(atOnce);
   const free: Buffer[] = [];
+  const buffers = createBuffers();
   const discard = () => abortUpload(store, target, uploadId);
 
   const move = async (number: number): Promise<void> => {
@@ -163,11 +165,12 @@ async function stageRanges(staging: Staging, target: Target, item: FileItem, siz
     const end = Math.min(size, start + partBytes);
     const buffer = free.pop() ?? Buffer.allocUnsafeSlow(partBytes);
     let filled = 0;
-    for await (const chunk of item.open({ start, end })) {
+    for await (const chunk of item.open({ start, end }, buffers)) {
       signal.throwIfAborted();
       if (chunk.length > end - start - filled) throw wrongSize(item, start, end, filled + chunk.length);
       buffer.set(chunk, filled);
       filled += chunk.length;
+      buffers.give(chunk);
     }
     if (filled !== end - start) throw wrongSize(item, start, end, filled);
     parts.push(await putPart(store, target, uploadId, number, buffer.subarray(0, filled), signal));

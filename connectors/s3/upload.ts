@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { Failure, failure } from '../../engine/errors.ts';
-import { hasChecksums, type Store } from './client.ts';
+import { hasChecksums, payer, type Store } from './client.ts';
 import { crc32Text, type Direct } from './direct.ts';
 import { statusOf } from './failures.ts';
 import type { Location } from './keys.ts';
-import { look, payer } from './read.ts';
+import { look } from './read.ts';
 
 /** What goes with the object: type, metadata, encryption, class. */
 export type ObjectHeaders = Pick<
@@ -160,7 +160,7 @@ async function putDirectly(
   create: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const { body } = await direct.send({
+  await direct.take({
     method: 'PUT',
     bucket: at.bucket,
     key: at.key,
@@ -173,7 +173,6 @@ async function putDirectly(
     body: bytes,
     signal,
   });
-  for await (const _ of body);
 }
 
 /** With the condition that nothing is there, where the store knows it; it was looked for before. */

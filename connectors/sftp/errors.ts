@@ -3,6 +3,7 @@ import { Failure, failure, systemFailure } from '../../engine/errors.ts';
 
 /** Status codes of SFTP version 3 (draft-ietf-secsh-filexfer-02, 7). */
 export const status = {
+  ok: 0,
   endOfFile: 1,
   noSuchFile: 2,
   permissionDenied: 3,

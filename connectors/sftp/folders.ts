@@ -2,6 +2,7 @@
 import { Failure, failure } from '../../engine/errors.ts';
 import { isLeftover } from '../shared/leftovers.ts';
 import { type Attributes, isFolder } from './attributes.ts';
+import type { Named } from './client.ts';
 import { folderOf, type Place } from './place.ts';
 import type { Session } from './session.ts';
 
@@ -48,9 +49,29 @@ export function removeFolder(session: Session, remote: string, signal: AbortSign
   return session.call(remote, signal, (sftp, done) => sftp.rmdir(remote, done));
 }
 
-export async function isEmpty(session: Session, { remote, shown }: Place, signal: AbortSignal): Promise<boolean> {
-  const entries = await session.call<{ filename: string }[]>(shown, signal, (sftp, done) => sftp.readdir(remote, done));
-  return entries.every(({ filename }) => filename === '.' || filename === '..');
+export async function isEmpty(session: Session, place: Place, signal: AbortSignal): Promise<boolean> {
+  for await (const names of namesIn(session, place, signal)) {
+    if (names.some((name) => name !== '.' && name !== '..')) return false;
+  }
+  return true;
+}
+
+/** The names in a folder, some at a time. */
+export async function* namesIn(
+  session: Session,
+  { remote, shown }: Place,
+  signal: AbortSignal,
+): AsyncGenerator<string[]> {
+  const handle = await session.call<Buffer>(shown, signal, (sftp, done) => sftp.opendir(remote, done));
+  try {
+    for (;;) {
+      const entries = await session.call<Named[]>(shown, signal, (sftp, done) => sftp.readdir(handle, done));
+      if (entries.length === 0) return;
+      yield entries.map(({ filename }) => filename);
+    }
+  } finally {
+    session.sftp.close(handle, () => {});
+  }
 }
 
 /** So many entries of a folder are looked at: a list of millions would take longer than what is written there. */
@@ -58,23 +79,17 @@ const mostLookedAt = 10_000;
 
 /** Removes what runs of this machine that were killed have left there. Whatever stands in the way, it stays. */
 export async function removeLeftovers(session: Session, { remote, shown }: Place, signal: AbortSignal): Promise<void> {
-  const call = session.call;
-  let handle: Buffer | undefined;
   try {
-    const opened = await call<Buffer>(shown, signal, (sftp, done) => sftp.opendir(remote, done));
-    handle = opened;
-    for (let seen = 0; seen < mostLookedAt; ) {
-      const names = await call<{ filename: string }[]>(shown, signal, (sftp, done) => sftp.readdir(opened, done));
-      if (names.length === 0) break;
-      seen += names.length;
-      for (const { filename } of names.filter((each) => isLeftover(each.filename))) {
-        await call(shown, signal, (sftp, done) => sftp.unlink(`${remote}/${filename}`, done));
+    let seen = 0;
+    for await (const names of namesIn(session, { remote, shown }, signal)) {
+      for (const name of names.filter(isLeftover)) {
+        await session.call(shown, signal, (sftp, done) => sftp.unlink(`${remote}/${name}`, done));
       }
+      seen += names.length;
+      if (seen >= mostLookedAt) break;
     }
   } catch {
-    // The folder may not be there yet; and its end is told as an error.
+    // The folder may not be there yet.
     signal.throwIfAborted();
-  } finally {
-    if (handle !== undefined) session.sftp.close(handle, () => {});
   }
 }

@@ -6,7 +6,7 @@ import { didYouMean } from '../../engine/suggest.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { writeStaged } from '../shared/staged-write.ts';
 import { type Attributes, isFolder, modifiedOf } from './attributes.ts';
-import { isEmpty, makeFolder } from './folders.ts';
+import { isEmpty, makeFolder, namesIn } from './folders.ts';
 import { createPlaces, folderOf, nameOf, type Place } from './place.ts';
 import { readBytes } from './read.ts';
 import { type Config, createSessions, type Session } from './session.ts';
@@ -58,7 +58,7 @@ export const connector = defineConnector({
           contentType: contentTypeOf(name),
           size: attributes.size,
           modified: modifiedOf(attributes),
-          open: (range) => readBytes(reading, place, range, signal),
+          open: (range, buffers) => readBytes(reading, place, range, signal, buffers),
         };
         return { kind: 'files', files: only(item) };
       },
@@ -140,10 +140,11 @@ async function withNearNames(error: unknown, place: Place, session: Session, sig
   if (!(error instanceof Failure) || error.code !== 'NOT_FOUND') return error;
   const folder = folderOf(place.remote);
   try {
-    const entries = await session.call<{ filename: string }[]>(place.shown, signal, (sftp, done) =>
-      sftp.readdir(folder, done),
-    );
-    const names = entries.slice(0, mostNames).map(({ filename }) => filename);
+    const names: string[] = [];
+    for await (const lot of namesIn(session, { remote: folder, shown: place.shown }, signal)) {
+      names.push(...lot);
+      if (names.length >= mostNames) break;
+    }
     const hint = didYouMean(nameOf(place.remote), names);
     return failure('NOT_FOUND', { path: place.shown, hint }, { cause: error });
   } catch {

@@ -1,6 +1,6 @@
 // The bytes of one file, with many requests on their way at a time. Where the session breaks, it goes on from there in a new one.
 import type { ConnectorContext } from '../../engine/contracts/connector.ts';
-import type { Range } from '../../engine/contracts/data.ts';
+import type { Buffers, Range } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { unlessAborted } from '../shared/abort.ts';
 import { type Attributes, isFolder } from './attributes.ts';
@@ -10,6 +10,9 @@ import type { Session, Sessions } from './session.ts';
 
 /** So much is on its way at most, which keeps a fast line with 20 ms to the server busy. */
 const windowBytes = 2 * 1024 * 1024;
+
+/** Not of a pool of Node's either, which a small rest of a chunk would keep alive. */
+const unpooled: Buffers = { chunkBytes: windowBytes, take: Buffer.allocUnsafeSlow, give: () => {} };
 
 interface Reader {
   /** The next bytes in order; empty at the end. */
@@ -27,6 +30,7 @@ export async function* readBytes(
   place: Place,
   range: Range | undefined,
   signal: AbortSignal,
+  buffers: Buffers = unpooled,
 ): AsyncGenerator<Uint8Array> {
   signal.throwIfAborted();
   let at = range?.start ?? 0;
@@ -36,7 +40,7 @@ export async function* readBytes(
   const next = async (session: (signal: AbortSignal) => Promise<Session>): Promise<Uint8Array> => {
     try {
       if (reader === undefined) {
-        const begun = await openReader(await session(signal), place, { start: at, end }, before, signal);
+        const begun = await openReader(await session(signal), place, { start: at, end }, before, buffers, signal);
         before = begun.attributes;
         reader = begun.reader;
       }
@@ -70,10 +74,11 @@ async function openReader(
   place: Place,
   range: Required<Range>,
   before: Attributes | undefined,
+  buffers: Buffers,
   signal: AbortSignal,
 ): Promise<{ reader: Reader; attributes: Attributes }> {
   const { shown } = place;
-  const handle = await session.call<Buffer>(shown, signal, (sftp, done) => sftp.open(place.remote, 'r', done));
+  const handle = await session.call<Buffer>(shown, signal, (sftp, done) => sftp.open(place.remote, 'r', {}, done));
   const close = () => session.sftp.close(handle, () => {});
   try {
     const attributes = await session.call<Attributes>(shown, signal, (sftp, done) => sftp.fstat(handle, done));
@@ -82,7 +87,7 @@ async function openReader(
       const reason = 'someone changed it while it was being read, just when the connection broke';
       throw failure('INPUT_TRUNCATED', { path: shown, reason });
     }
-    const next = pipelined(session, handle, place, attributes.size, range, signal);
+    const next = pipelined(session, handle, place, attributes.size, range, buffers, signal);
     return { reader: { next, close }, attributes };
   } catch (error) {
     close();
@@ -97,9 +102,10 @@ function pipelined(
   { shown }: Place,
   size: number,
   { start, end }: Required<Range>,
+  buffers: Buffers,
   signal: AbortSignal,
 ): () => Promise<Uint8Array> {
-  const requestBytes = session.mostBytes.read;
+  const requestBytes = session.sftp.mostBytes.read;
   const mostRequests = Math.ceil(windowBytes / requestBytes);
   const known = Math.min(end, size);
   const underWay: Promise<Buffer>[] = [];
@@ -109,7 +115,7 @@ function pipelined(
   let window = 2;
 
   const ask = (count: number): Promise<Buffer> => {
-    const answer = unlessAborted(session.ended, readFully(session, handle, shown, asked, count));
+    const answer = unlessAborted(session.ended, readFully(session, handle, shown, asked, buffers.take(count)));
     // Told to whoever awaits it; never unhandled meanwhile.
     answer.catch(() => {});
     asked += count;
@@ -129,28 +135,24 @@ function pipelined(
   };
 }
 
-/** A server may answer with less than it was asked for; less than `count` comes only at the end of the file. */
+/** A server may answer with less than it was asked for; less than the buffer holds comes only at the end of the file. */
 function readFully(
   { sftp, host }: Session,
   handle: Buffer,
   shown: string,
   position: number,
-  count: number,
+  buffer: Buffer,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    // Not of a pool, which a small rest of a chunk would keep alive.
-    const buffer = Buffer.allocUnsafeSlow(count);
+    const { length } = buffer;
     let had = 0;
-    const settle = (error: unknown) => {
-      if (error) reject(operationFailure(error, shown, host));
-      else resolve(had === count ? buffer : buffer.subarray(0, had));
-    };
     const ask = () => {
-      sftp.read(handle, buffer, had, count - had, position + had, (error, received) => {
-        if (error || received === 0) return settle(error);
+      sftp.read(handle, { buffer, offset: had, length: length - had }, position + had, (error, received) => {
+        if (error !== undefined) return reject(operationFailure(error, shown, host));
         had += received;
-        if (had < count) ask();
-        else settle(undefined);
+        if (had === length) resolve(buffer);
+        else if (received === 0) resolve(buffer.subarray(0, had));
+        else ask();
       });
     };
     ask();

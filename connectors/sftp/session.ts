@@ -1,6 +1,6 @@
 // The SSH session with one server: made when it is needed, shared by all that goes on, made anew once it broke.
 import { homedir } from 'node:os';
-import type { Client, ConnectConfig, ServerHostKeyAlgorithm, SFTPWrapper } from 'ssh2';
+import type { Client, ClientChannel, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
 import type { ConnectorContext } from '../../engine/contracts/connector.ts';
 import type { Credential } from '../../engine/contracts/credentials.ts';
 import { durationMs } from '../../engine/duration.ts';
@@ -8,25 +8,21 @@ import { failure } from '../../engine/errors.ts';
 import type { SftpConfig } from '../../schemas/generated/types.ts';
 import { onAbort, unlessAborted } from '../shared/abort.ts';
 import { loadHostKeys } from '../shared/known-hosts.ts';
+import { type Done, type Sftp, startSftp } from './client.ts';
 import { connectFailure, operationFailure } from './errors.ts';
 
 export type Config = Omit<SftpConfig, 'connector'>;
 
-/** As the SSH client calls back. */
-export type Done<T> = (error: Error | null | undefined, value: T) => void;
-
 export interface Session {
-  readonly sftp: SFTPWrapper;
+  readonly sftp: Sftp;
   /** `files.example.com:22` */
   readonly host: string;
   /** Aborted with a failure once the session is gone: what is asked of it then gets no answer. */
   readonly ended: AbortSignal;
-  /** The most bytes that one request may ask for or bring. */
-  readonly mostBytes: { read: number; write: number };
   /** Whether the server says that it has this extension of the protocol. */
   has(extension: string): boolean;
   /** One operation on what `shown` names. Rejects with the signal's reason without waiting for an answer. */
-  call<T = void>(shown: string, signal: AbortSignal, work: (sftp: SFTPWrapper, done: Done<T>) => void): Promise<T>;
+  call<T = void>(shown: string, signal: AbortSignal, work: (sftp: Sftp, done: Done<T>) => void): Promise<T>;
 }
 
 export interface Sessions {
@@ -49,10 +45,6 @@ const hostKeyAlgorithms: ServerHostKeyAlgorithm[] = [
   'rsa-sha2-256',
   'ssh-rsa',
 ];
-
-/** What every server takes (draft-ietf-secsh-filexfer-02, 3), and the most that is any faster. */
-const leastRequest = 32 * 1024;
-const mostRequest = 255 * 1024;
 
 /** A server that says nothing for three of them is gone. */
 const keepAliveMs = 15_000;
@@ -130,7 +122,7 @@ async function connect(
   const { options, tried } = await login(client, config, await context.credential(), context.name);
   let refused: unknown;
   const asked = { connection: context.name, host, user: config.user, tried, timeoutSeconds: timeoutMs / 1000 };
-  const sftp = await new Promise<SFTPWrapper>((resolve, reject) => {
+  const channel = await new Promise<ClientChannel>((resolve, reject) => {
     const fail = (error: unknown) => reject(refused ?? connectFailure(error, asked));
     const settled = onAbort(signal, () => {
       client.destroy();
@@ -141,8 +133,8 @@ async function connect(
       .once('close', () => fail(new Error('it hung up before the session began')))
       .once('ready', () => {
         settled();
-        client.sftp((error, channel) => {
-          if (error === undefined) resolve(channel);
+        client.subsys('sftp', (error, opened) => {
+          if (error === undefined) resolve(opened);
           else reject(noSubsystem(error, host));
         });
       })
@@ -166,9 +158,12 @@ async function connect(
   });
   const ended = new AbortController();
   client.once('close', () => ended.abort(failure('CONNECTION_LOST', { host, reason: 'the session ended' })));
-  sftp.on('error', () => client.destroy());
-  sftp.once('close', () => client.destroy());
-  return sessionOf(sftp, host, ended.signal);
+  channel.on('error', () => client.destroy());
+  channel.once('close', () => client.destroy());
+  const sftp = startSftp(channel).catch((error: unknown) => {
+    throw connectFailure(error, asked);
+  });
+  return sessionOf(await unlessAborted(signal, sftp), host, ended.signal);
 }
 
 /** What the credential holds is tried in the order of `x-auth`. */
@@ -225,23 +220,13 @@ async function login(
   return { options, tried: tried.join(', or ') };
 }
 
-/** What the client has learned of the server and does not show. */
-interface Told {
-  _extensions?: Record<string, string>;
-  _maxReadLen?: number;
-  _maxWriteLen?: number;
-}
-
-function sessionOf(sftp: SFTPWrapper, host: string, ended: AbortSignal): Session {
-  const { _extensions: extensions = {}, _maxReadLen: read, _maxWriteLen: write } = sftp as unknown as Told;
-  const within = (bytes = leastRequest) => Math.max(leastRequest, Math.min(mostRequest, bytes));
+function sessionOf(sftp: Sftp, host: string, ended: AbortSignal): Session {
   return {
     sftp,
     host,
     ended,
-    mostBytes: { read: within(read), write: within(write) },
-    has: (extension) => Object.hasOwn(extensions, extension),
-    call: <T>(shown: string, signal: AbortSignal, work: (sftp: SFTPWrapper, done: Done<T>) => void) => {
+    has: (extension) => sftp.extensions.has(extension),
+    call: <T>(shown: string, signal: AbortSignal, work: (sftp: Sftp, done: Done<T>) => void) => {
       signal.throwIfAborted();
       const answer = new Promise<T>((resolve, reject) => {
         const done: Done<T> = (error, value) => {

@@ -1,10 +1,12 @@
 // Temporary files beside their targets, and how they take the targets' places.
 import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import { Failure, failure } from '../../engine/errors.ts';
+import { createBuffers } from '../shared/buffers.ts';
 import { release, temporaryName } from '../shared/leftovers.ts';
 import type { StagedFile, Staging } from '../shared/staged-write.ts';
 import { type Attributes, isFile, isFolder, isLink } from './attributes.ts';
 import { makeFolder, probe, removeFolder, removeLeftovers } from './folders.ts';
+import type { Settable } from './packets.ts';
 import { folderOf, nameOf, type Place, type Places } from './place.ts';
 import type { Session, Sessions } from './session.ts';
 import { copyWithin, upload } from './upload.ts';
@@ -72,9 +74,10 @@ export function createStaging(
       try {
         if (before !== undefined) await keepMode(open, before, signal);
         const from = mode === 'append' && before !== undefined ? await copyWithin(open, place, before, signal) : 0;
-        await upload(open, from, item.open(), signal, onBytes);
+        const buffers = createBuffers(session.sftp.mostBytes.write);
+        await upload(open, from, item.open(undefined, buffers), { buffers, signal, onBytes });
         if (session.has('fsync@openssh.com')) {
-          await session.call(place.shown, signal, (sftp, done) => sftp.ext_openssh_fsync(handle, done as never));
+          await session.call(place.shown, signal, (sftp, done) => sftp.fsync(handle, done));
         }
       } finally {
         await closeHandle(open, signal);
@@ -138,8 +141,8 @@ async function lookAt(session: Session, place: Place, mode: WriteOptions['mode']
 
 /** Its owner too, where the server allows that. */
 async function keepMode({ session, handle, shown }: OpenFile, before: Attributes, signal: AbortSignal): Promise<void> {
-  const set = (attributes: object) =>
-    session.call(shown, signal, (sftp, done) => sftp.fsetstat(handle, attributes as never, done));
+  const set = (attributes: Settable) =>
+    session.call(shown, signal, (sftp, done) => sftp.fsetstat(handle, attributes, done));
   const refused = (error: unknown) => {
     if (!(error instanceof Failure) || error.retry || signal.aborted) throw error;
   };
@@ -177,7 +180,7 @@ async function takePlace(
     if (found?.size !== before?.size || found?.mtime !== before?.mtime) throw changed(shown);
   }
   if (session.has('posix-rename@openssh.com')) {
-    return session.call(shown, signal, (sftp, done) => sftp.ext_openssh_rename(temporary, target, done));
+    return session.call(shown, signal, (sftp, done) => sftp.posixRename(temporary, target, done));
   }
   if ((await now()) === undefined) return rename(temporary, target);
   // Without the extension there is a moment in which the old file has gone and the new one is not there yet.

@@ -1,7 +1,8 @@
 // Bytes into an open file, with many requests on their way at a time.
+import type { Buffers } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { onAbort } from '../shared/abort.ts';
-import { gathered } from '../shared/staged-write.ts';
+import { createBuffers } from '../shared/buffers.ts';
 import type { Attributes } from './attributes.ts';
 import { operationFailure } from './errors.ts';
 import type { Place } from './place.ts';
@@ -15,24 +16,39 @@ export async function upload(
   file: OpenFile,
   from: number,
   source: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
-  onBytes: (count: number) => void,
+  { buffers, signal, onBytes }: { buffers: Buffers; signal: AbortSignal; onBytes(count: number): void },
 ): Promise<void> {
-  const requestBytes = file.session.mostBytes.write;
-  const window = createWindow(file, Math.ceil(windowBytes / requestBytes), signal, onBytes);
+  const requestBytes = file.session.sftp.mostBytes.write;
+  const window = createWindow(file, Math.ceil(windowBytes / requestBytes), signal, (pieces, count) => {
+    for (const piece of pieces) buffers.give(piece);
+    onBytes(count);
+  });
   let position = from;
+  let pieces: Uint8Array[] = [];
+  let size = 0;
+  const send = async () => {
+    await window.place();
+    window.send(pieces, size, position);
+    position += size;
+    pieces = [];
+    size = 0;
+  };
   try {
-    for await (const chunk of gathered(source, requestBytes)) {
+    for await (const chunk of source) {
       signal.throwIfAborted();
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-      for (let at = 0; at < bytes.length; at += requestBytes) {
-        const count = Math.min(requestBytes, bytes.length - at);
-        await window.place();
-        window.send(bytes, at, count, position);
-        position += count;
+      // What of a chunk does not fit into one request is copied, as a chunk goes back in one piece.
+      for (let at = 0; at < chunk.length; ) {
+        const count = Math.min(requestBytes - size, chunk.length - at);
+        const whole = count === chunk.length;
+        pieces.push(whole ? chunk : Buffer.from(chunk.subarray(at, at + count)));
+        if (!whole && at + count === chunk.length) buffers.give(chunk);
+        size += count;
+        at += count;
+        if (size === requestBytes) await send();
       }
     }
     signal.throwIfAborted();
+    if (size > 0) await send();
     await window.empty();
   } finally {
     window.close();
@@ -42,7 +58,7 @@ export async function upload(
 interface Window {
   /** Resolves once another request may be sent. Both reject with the first failure. */
   place(): Promise<void> | undefined;
-  send(bytes: Buffer, at: number, count: number, position: number): void;
+  send(pieces: readonly Uint8Array[], count: number, position: number): void;
   empty(): Promise<void>;
   /** Listens no longer. */
   close(): void;
@@ -52,7 +68,7 @@ function createWindow(
   { session, handle, shown }: OpenFile,
   mostRequests: number,
   signal: AbortSignal,
-  onBytes: (count: number) => void,
+  onSent: (pieces: readonly Uint8Array[], count: number) => void,
 ): Window {
   let underWay = 0;
   let failed: { error: unknown } | undefined;
@@ -70,12 +86,12 @@ function createWindow(
   };
   return {
     place: () => (failed === undefined && underWay < mostRequests ? undefined : until(mostRequests - 1)),
-    send(bytes, at, count, position) {
+    send(pieces, count, position) {
       underWay++;
-      session.sftp.write(handle, bytes, at, count, position, (error) => {
+      session.sftp.write(handle, pieces, position, (error) => {
         underWay--;
-        if (error) failed ??= { error: operationFailure(error, shown, session.host) };
-        else onBytes(count);
+        if (error !== undefined) failed ??= { error: operationFailure(error, shown, session.host) };
+        else onSent(pieces, count);
         wake?.();
       });
     },
@@ -95,12 +111,13 @@ export async function copyWithin(
 ): Promise<number> {
   if (size === 0) return 0;
   const { session, handle } = file;
-  const source = await session.call<Buffer>(shown, signal, (sftp, done) => sftp.open(remote, 'r', done));
+  const source = await session.call<Buffer>(shown, signal, (sftp, done) => sftp.open(remote, 'r', {}, done));
   try {
     if (session.has('copy-data')) {
-      await session.call(shown, signal, (sftp, done) => sftp.ext_copy_data(source, 0, size, handle, 0, done));
+      await session.call(shown, signal, (sftp, done) => sftp.copyData(source, size, handle, done));
     } else {
-      await upload(file, 0, readAll(file, source, size, shown, signal), signal, () => {});
+      const bytes = readAll(file, source, size, shown, signal);
+      await upload(file, 0, bytes, { buffers: createBuffers(), signal, onBytes: () => {} });
     }
     return size;
   } finally {
@@ -116,10 +133,9 @@ async function* readAll(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < size; ) {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(session.mostBytes.read, size - at));
-    const received = await session.call<number>(shown, signal, (sftp, done) =>
-      sftp.read(source, buffer, 0, buffer.length, at, (error, count) => done(error, count)),
-    );
+    const buffer = Buffer.allocUnsafeSlow(Math.min(session.sftp.mostBytes.read, size - at));
+    const into = { buffer, offset: 0, length: buffer.length };
+    const received = await session.call<number>(shown, signal, (sftp, done) => sftp.read(source, into, at, done));
     if (received === 0) {
       const reason = 'someone made it shorter while this run appended to it';
       throw failure('INPUT_TRUNCATED', { path: shown, reason });

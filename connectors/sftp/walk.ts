@@ -1,11 +1,11 @@
 // What lies in a folder.
-import type { FileEntryWithStats } from 'ssh2';
 import type { Entry, ListOptions } from '../../engine/contracts/connector.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { unlessAborted } from '../shared/abort.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { type Attributes, isFile, isFolder, isLink, modifiedOf } from './attributes.ts';
-import { operationFailure, status, statusOf } from './errors.ts';
+import type { Named } from './client.ts';
+import { operationFailure } from './errors.ts';
 import type { Place } from './place.ts';
 import { type Reading, readBytes } from './read.ts';
 import type { Session } from './session.ts';
@@ -53,7 +53,7 @@ export function fileEntry(
     size: attributes.size,
     modified: modifiedOf(attributes),
     contentType: contentTypeOf(name),
-    open: (range) => readBytes(reading, place, range, signal),
+    open: (range, buffers) => readBytes(reading, place, range, signal, buffers),
   };
 }
 
@@ -81,10 +81,9 @@ async function* inFolder({ sessions }: Reading, place: Place, { signal }: ListOp
 async function* listed(session: Session, { remote, shown }: Place, signal: AbortSignal) {
   const handle = await session.call<Buffer>(shown, signal, (sftp, done) => sftp.opendir(remote, done));
   const ask = () => {
-    const answer = new Promise<FileEntryWithStats[]>((resolve, reject) => {
+    const answer = new Promise<Named[]>((resolve, reject) => {
       session.sftp.readdir(handle, (error, entries) => {
-        if (!error) resolve(entries);
-        else if (statusOf(error) === status.endOfFile) resolve([]);
+        if (error === undefined) resolve(entries);
         else reject(operationFailure(error, shown, session.host));
       });
     });
@@ -109,7 +108,7 @@ async function* listed(session: Session, { remote, shown }: Place, signal: Abort
 async function looked(
   session: Session,
   folder: Place,
-  { filename: name, attrs }: FileEntryWithStats,
+  { filename: name, attrs }: Named,
   signal: AbortSignal,
 ): Promise<Found | undefined> {
   if (/[/\0]/.test(name)) {

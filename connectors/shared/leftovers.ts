@@ -7,12 +7,18 @@ const longestNameBytes = 255;
 const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 4);
 const pattern = /^\..*\.([0-9a-f]{4})([0-9a-z]+)-[0-9a-f]{12}\.tmp$/s;
 
+/** Of names: chance for the process, and a number that grows. */
+let next = randomBytes(6).readUIntBE(0, 6);
+const names = 2 ** 48;
+
 /** Of this process, and still in use. */
 const living = new Set<string>();
 
 /** `.name.<machine><process>-<random>.tmp`. Call `release` once the file has another name or is gone. */
 export function temporaryName(target: string): string {
-  const name = hiddenName(target, `.${machine}${process.pid.toString(36)}-${randomBytes(6).toString('hex')}.tmp`);
+  next = (next + 1) % names;
+  const own = next.toString(16).padStart(12, '0');
+  const name = hiddenName(target, `.${machine}${process.pid.toString(36)}-${own}.tmp`);
   living.add(name);
   return name;
 }

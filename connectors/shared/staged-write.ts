@@ -1,6 +1,6 @@
 // Writes the files of a stream so that they become visible together, whatever the storage: staged first, then all of them committed.
 import type { WriteOptions, WriteReport } from '../../engine/contracts/connector.ts';
-import type { FileItem, FileStream } from '../../engine/contracts/data.ts';
+import type { Buffers, FileItem, FileStream } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import { createPool } from './pool.ts';
 import { nameInFolder, sameName, severalFor } from './target-names.ts';
@@ -73,9 +73,9 @@ export async function writeStaged<File extends StagedFile>(
 function ofItsSize(item: FileItem): FileItem {
   const { size } = item;
   if (size === undefined) return item;
-  const whole = async function* () {
+  const whole = async function* (buffers: Buffers | undefined) {
     let received = 0;
-    for await (const chunk of item.open()) {
+    for await (const chunk of item.open(undefined, buffers)) {
       received += chunk.length;
       yield chunk;
     }
@@ -83,7 +83,7 @@ function ofItsSize(item: FileItem): FileItem {
     const reason = `${received} bytes came where ${size} were announced`;
     throw failure('INPUT_TRUNCATED', { path: item.path, reason });
   };
-  return { ...item, open: (range) => (range === undefined ? whole() : item.open(range)) };
+  return { ...item, open: (range, buffers) => (range === undefined ? whole(buffers) : item.open(range, buffers)) };
 }
 
 /** Chunks of at least so many bytes, but for the last. A chunk is not touched again by whoever it came from. */

@@ -1,6 +1,6 @@
 // The contract between the engine and connectors: operations, their options and what they give.
 import type { Credential } from './credentials.ts';
-import type { Column, FileItem, Range, Row, RowStream, Stream, Value } from './data.ts';
+import type { Buffers, Column, FileItem, Range, Row, RowStream, Stream, Value } from './data.ts';
 import type { Log } from './task.ts';
 
 export interface CallOptions {
@@ -26,7 +26,7 @@ export interface Entry {
   version?: string;
   md5?: string;
   /** Only for `kind: 'file'`: its bytes, without another look-up. */
-  open?(range?: Range): AsyncIterable<Uint8Array>;
+  open?(range?: Range, buffers?: Buffers): AsyncIterable<Uint8Array>;
 }
 
 export interface ReadOptions extends CallOptions {

@@ -85,6 +85,16 @@ export interface Range {
   end?: number;
 }
 
+/** Memory for chunks that is used again. */
+export interface Buffers {
+  /** What a chunk should have, where its producer is free to choose. */
+  readonly chunkBytes: number;
+  /** So many bytes with anything in them, a `Buffer`. */
+  take(bytes: number): Buffer;
+  /** Nothing happens where the chunk is not from here. Only once for each, and never while it is still being filled or sent. */
+  give(chunk: Uint8Array): void;
+}
+
 export interface FileItem {
   /** The last part of the path. */
   name: string;
@@ -104,8 +114,11 @@ export interface FileItem {
   once?: boolean;
   /** Below the folder or the plain part of the pattern that it was found by: `2024/a.csv`. What a copy into a folder keeps. */
   relativePath?: string;
-  /** Its producer never touches a chunk again. */
-  open(range?: Range): AsyncIterable<Uint8Array>;
+  /**
+   * Its producer never touches a chunk again. With `buffers`, chunks may be taken from there: whoever pulls them gives
+   * each back, whole or in part, once it needs it no more.
+   */
+  open(range?: Range, buffers?: Buffers): AsyncIterable<Uint8Array>;
 }
 
 /** How files are to be read as rows, where the definition says so; the rest is told from each file. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Parts, WriteOptions } from '../../engine/contracts/connector.ts';
-import type { FileItem } from '../../engine/contracts/data.ts';
+import type { Buffers, FileItem } from '../../engine/contracts/data.ts';
 import type { Target, TaskContext } from '../../engine/contracts/task.ts';
 import { failure } from '../../engine/errors.ts';
 import { operation } from '../options.ts';
@@ -173,7 +173,8 @@ function checked(file: FileItem, tell: (md5: string) => void, hashed: boolean): 
   if (size === undefined && !hashed) return file;
   return {
     ...file,
-    open: (range) => (range === undefined ? whole(file, size, hashed ? tell : undefined) : file.open(range)),
+    open: (range, buffers) =>
+      range === undefined ? whole(file, size, hashed ? tell : undefined, buffers) : file.open(range, buffers),
   };
 }
 
@@ -181,10 +182,11 @@ async function* whole(
   file: FileItem,
   size: number | undefined,
   tell: ((md5: string) => void) | undefined,
+  buffers: Buffers | undefined,
 ): AsyncGenerator<Uint8Array> {
   const hash = tell === undefined ? undefined : createHash('md5');
   let received = 0;
-  for await (const chunk of file.open()) {
+  for await (const chunk of file.open(undefined, buffers)) {
     received += chunk.length;
     hash?.update(chunk);
     yield chunk;

@@ -1,6 +1,6 @@
 // What is at the target of a copy, and which of it the source has not.
 import type { Entry } from '../../engine/contracts/connector.ts';
-import type { FileItem, Range } from '../../engine/contracts/data.ts';
+import type { Buffers, FileItem, Range } from '../../engine/contracts/data.ts';
 import type { Target, TaskContext } from '../../engine/contracts/task.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { type MatchOptions, timeTest } from '../../engine/globs.ts';
@@ -43,9 +43,15 @@ function below(folder: string, { path }: Entry): string {
   return inner.slice(plain.endsWith('/') ? plain.length : plain.length + 1);
 }
 
-async function* bytesAt(target: Target, path: string, signal: AbortSignal, range?: Range): AsyncGenerator<Uint8Array> {
+async function* bytesAt(
+  target: Target,
+  path: string,
+  signal: AbortSignal,
+  range?: Range,
+  buffers?: Buffers,
+): AsyncGenerator<Uint8Array> {
   const stream = await operation(target, 'read')(path, { signal });
-  if (stream.kind === 'files') for await (const file of stream.files) yield* file.open(range);
+  if (stream.kind === 'files') for await (const file of stream.files) yield* file.open(range, buffers);
 }
 
 /** Every file below a folder, hidden ones too. */
@@ -65,7 +71,7 @@ export async function* filesBelow(from: Target, folder: string, match: MatchOpti
       contentType,
       path: `${shown}/${relativePath}`,
       relativePath,
-      open: open ?? ((range) => bytesAt(from, entry.path, signal, range)),
+      open: open ?? ((range, buffers) => bytesAt(from, entry.path, signal, range, buffers)),
     };
   }
   if (!any) throw failure('NOT_FOUND', { path: from.shown, hint: '; there is no file in this folder' });
