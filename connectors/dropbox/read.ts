@@ -37,6 +37,12 @@ export async function* readBytes(
       answer.drop();
       throw failure('IO_FAILED', { path: shown, reason: 'the server gives the whole file where a part was asked for' });
     }
+    const announced = Number(answer.headers['content-length'] ?? end - at);
+    if (announced !== end - at) {
+      answer.drop();
+      const reason = `the server announces ${announced} bytes where ${end - at} were asked for`;
+      throw failure('IO_FAILED', { path: shown, reason }, { retry: true });
+    }
     chunks = answer.body[Symbol.asyncIterator]();
   };
   const next = async (): Promise<Uint8Array> => {

@@ -20,7 +20,9 @@ export interface S3Fault {
   cutAfter?: number;
   /** Says nothing for so long. */
   waitMs?: number;
-  /** Says so many bytes more than there are. */
+  /** Breaks the connection after so many bytes of what comes in. */
+  breakAfter?: number;
+  /** Says so many bytes more than there are, or gives so many less. */
   tooLong?: number;
   /** Changes a byte on the way out, or in. */
   corrupt?: boolean;
@@ -101,6 +103,8 @@ async function handle(server: S3Server, region: string, request: IncomingMessage
   server.calls.push(call);
   const fault = server.fault(call) ?? {};
   if (fault.waitMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.waitMs));
+  // Who waited no longer has gone, and nobody knows whether it was done: here it is not.
+  if (request.socket.destroyed) return;
   if (fault.refuse !== undefined) {
     request.resume();
     const { retryAfter } = fault.refuse;
@@ -208,7 +212,7 @@ async function handle(server: S3Server, region: string, request: IncomingMessage
 
 async function takeBody(server: S3Server, request: IncomingMessage, fault: S3Fault): Promise<Blob> {
   const { headers } = request;
-  const blob = await server.store.keep(request);
+  const blob = await server.store.keep(fault.breakAfter === undefined ? request : broken(request, fault.breakAfter));
   server.moved.in += blob.size;
   const sha256 = headers['x-amz-content-sha256'];
   const md5 = headers['content-md5'];
@@ -220,6 +224,19 @@ async function takeBody(server: S3Server, request: IncomingMessage, fault: S3Fau
     (crc !== undefined && crc !== blob.crc32);
   if (wrong || fault.corrupt) throw new Refused(400, 'BadDigest', 'The checksum did not match what we received.');
   return blob;
+}
+
+/** Breaks the connection once so many bytes have come. */
+function broken(request: IncomingMessage, bytes: number): Readable {
+  let left = bytes;
+  const checked = async function* () {
+    for await (const chunk of request) {
+      left -= chunk.length;
+      if (left < 0) request.destroy(new Error('broken'));
+      yield chunk;
+    }
+  };
+  return Readable.from(checked(), { objectMode: false });
 }
 
 async function giveObject(
@@ -236,13 +253,15 @@ async function giveObject(
   const start = range === null ? 0 : Number(range[1]);
   const end = range === null || range[2] === '' ? object.size : Math.min(object.size, Number(range[2]) + 1);
   if (range !== null && start >= object.size) throw new Refused(416, 'InvalidRange');
+  const length = Math.max(0, end - start + (fault.tooLong ?? 0));
   const sent: Record<string, string> = {
     ...object.headers,
     etag: object.etag,
     'accept-ranges': 'bytes',
     'last-modified': object.modified.toUTCString(),
-    'content-length': String(end - start + (fault.tooLong ?? 0)),
+    'content-length': String(length),
   };
+  if (fault.tooLong !== undefined) sent.connection = 'close';
   if (range !== null) sent['content-range'] = `bytes ${start}-${end - 1}/${object.size}`;
   else if (headers['x-amz-checksum-mode'] === 'ENABLED' && object.blobs.length === 1) {
     sent['x-amz-checksum-crc32'] = object.blobs[0]!.crc32;
@@ -254,11 +273,11 @@ async function giveObject(
     return;
   }
   const body = async function* () {
-    let left = fault.cutAfter ?? Number.POSITIVE_INFINITY;
+    let left = fault.cutAfter ?? Math.min(end - start, length);
     let corrupt = fault.corrupt;
     for await (const read of bytesOf(object.blobs, start, end)) {
       const chunk = read.subarray(0, left);
-      if (corrupt) chunk[0]! ^= 1;
+      if (corrupt) chunk[server.calls.length % chunk.length]! ^= 1 + (server.calls.length % 255);
       corrupt = false;
       left -= chunk.length;
       server.moved.out += chunk.length;

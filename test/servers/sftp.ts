@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { AddressInfo, Server as PlainServer, Socket } from 'node:net';
-import ssh2, { type Connection as SshConnection, type Session as SshSession } from 'ssh2';
+import ssh2, { type SFTPWrapper, type Connection as SshConnection, type Session as SshSession } from 'ssh2';
+import { disturbed, type SftpFault } from './sftp-faults.ts';
 import { answerSftp } from './sftp-files.ts';
 
 const { Server, utils } = ssh2;
@@ -46,6 +47,10 @@ export interface SftpServer {
   allClosed(): Promise<void>;
   /** Breaks every session once so many more bytes have come or gone; at once with 0. */
   breakAfter(bytes: number): void;
+  /** Asked about each request that is answered here. */
+  fault: (request: string) => SftpFault | undefined;
+  /** What the user must show from now on. */
+  setPassword(password: string): void;
   close(): Promise<void>;
 }
 
@@ -59,7 +64,7 @@ export function makeHostKey(): string {
 
 export async function startSftpServer(options: SftpServerOptions): Promise<SftpServer> {
   const { folder, answers = 'here', publicKey, asks = false } = options;
-  const password = options.password ?? (publicKey === undefined ? 'open sesame' : undefined);
+  let password = options.password ?? (publicKey === undefined ? 'open sesame' : undefined);
   const hostKey = options.hostKey ?? makeHostKey();
   const sockets = new Set<Socket>();
   const children = new Set<ReturnType<typeof spawn>>();
@@ -101,7 +106,13 @@ export async function startSftpServer(options: SftpServerOptions): Promise<SftpS
   const serve = (session: SshSession) => {
     if (options.noSftp) return;
     if (answers === 'here') {
-      session.on('sftp', (accept) => answerSftp(accept(), folder, moved));
+      const answer = (sftp: SFTPWrapper) =>
+        answerSftp(
+          disturbed(sftp, (name) => made.fault(name), breakAll),
+          folder,
+          moved,
+        );
+      session.on('sftp', (accept) => answer(accept()));
       return;
     }
     session.on('subsystem', (accept, reject, { name }) => {
@@ -153,7 +164,7 @@ export async function startSftpServer(options: SftpServerOptions): Promise<SftpS
   const parsed = utils.parseKey(hostKey);
   if (parsed instanceof Error) throw parsed;
   const key = parsed.getPublicSSH();
-  return {
+  const made: SftpServer = {
     port,
     knownHost: `[127.0.0.1]:${port} ${parsed.type} ${key.toString('base64')}`,
     fingerprint: `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`,
@@ -164,6 +175,10 @@ export async function startSftpServer(options: SftpServerOptions): Promise<SftpS
       if (bytes === 0) breakAll();
       else bytesLeft = bytes;
     },
+    fault: () => undefined,
+    setPassword(next) {
+      password = next;
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -171,4 +186,5 @@ export async function startSftpServer(options: SftpServerOptions): Promise<SftpS
         for (const child of children) child.kill();
       }),
   };
+  return made;
 }
