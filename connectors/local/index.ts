@@ -1,12 +1,13 @@
 // Files of this machine.
 import { constants } from 'node:fs';
-import { access, lstat, mkdir, rmdir, stat, unlink } from 'node:fs/promises';
+import { access, lstat, rmdir, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, relative } from 'node:path';
 import { defineConnector } from '../../engine/contracts/connector.ts';
 import type { FileItem } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
 import type { LocalConfig } from '../../schemas/generated/types.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
+import { makeFolders } from './folders.ts';
 import { createPlaces, failureAt } from './place.ts';
 import { readBytes } from './read.ts';
 import { fileEntry, walk } from './walk.ts';
@@ -104,7 +105,7 @@ export const connector = defineConnector({
         signal.throwIfAborted();
         const place = places.at(path);
         try {
-          await mkdir(await places.real(place), { recursive: true });
+          await makeFolders(await places.real(place));
         } catch (error) {
           const { code } = error as NodeJS.ErrnoException;
           if (code !== 'EEXIST' && code !== 'ENOTDIR') throw await failureAt(place, error);

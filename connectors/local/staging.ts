@@ -1,12 +1,13 @@
 // Temporary files beside their targets, and how they take the targets' places.
 import { constants, type Stats } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, mkdir, open, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat, open, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { WriteOptions } from '../../engine/contracts/connector.ts';
 import type { FileItem } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { createBuffers } from '../shared/buffers.ts';
 import { release, temporaryName } from '../shared/leftovers.ts';
+import { makeFolders } from './folders.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { findPartFile, type PartFile, pourParts } from './parts.ts';
 import { failureAt, type Place, type Places } from './place.ts';
@@ -76,7 +77,7 @@ export function createStaging(
     if (!cleaned.has(folder)) {
       cleaned.set(folder, await removeLeftovers(folder));
     }
-    const first = await mkdir(folder, { recursive: true }).catch(async (error: NodeJS.ErrnoException) => {
+    const first = await makeFolders(folder).catch(async (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST' && error.code !== 'ENOTDIR') throw await failureAt(place, error);
       throw failure(
         'PATH_INVALID',

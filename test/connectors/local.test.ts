@@ -131,6 +131,11 @@ describe('what is no plain file', () => {
     expect(lstatSync('/dev/null').isCharacterDevice()).toBe(true);
   });
 
+  test('a folder that takes no folders is not waited for', async () => {
+    expect((await failureOf(put(machine(), '/proc/nope/deep/a', 'a'))).code).toBe('NOT_FOUND');
+    expect((await failureOf(machine().makeFolder('/proc/nope/deep', { signal: never }))).code).toBe('NOT_FOUND');
+  });
+
   test('a file without a size that has content', async () => {
     expect((await get(machine(), '/proc/self/status')).toString()).toContain('Pid:');
   });
