@@ -80,7 +80,7 @@ async function decodeFile(
   signal: AbortSignal,
 ): Promise<RowStream> {
   const context: FormatContext = { signal, path: file.path };
-  const plain = decompress(file.open(), chosenCompression(choice) ?? compressionOf(file), context);
+  const plain = decompress(lettingGo(file.open(), signal), chosenCompression(choice) ?? compressionOf(file), context);
   const { head, bytes } = withHead(plain);
   const { format, options } = await chooseFormat(
     { path: file.path, contentType: file.contentType, head },
@@ -88,6 +88,19 @@ async function decodeFile(
     formats,
   );
   return format.decode(bytes(), options, context);
+}
+
+/** Where the run ends before the rest is read, as when the target cannot be written, what is open behind it is closed. */
+async function* lettingGo(source: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]();
+  const end = () => void iterator.return?.().catch(() => {});
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    yield* { [Symbol.asyncIterator]: () => iterator };
+    signal.throwIfAborted();
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
 }
 
 /** The first bytes, read when they are asked for, and then all bytes from the start. */
