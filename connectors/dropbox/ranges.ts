@@ -1,8 +1,9 @@
 // An upload of several ranges of a file at once, going on with what a killed run has left.
 import { createHash } from 'node:crypto';
 import type { Journal, Parts } from '../../engine/contracts/connector.ts';
-import type { FileItem } from '../../engine/contracts/data.ts';
+import type { Buffers, FileItem } from '../../engine/contracts/data.ts';
 import { failure } from '../../engine/errors.ts';
+import { createBuffers } from '../shared/buffers.ts';
 import { createPool } from '../shared/pool.ts';
 import { blockBytes, contentHash, createBlockHashes, hashBytes } from './content-hash.ts';
 import { append, begin, type Piece, type Sending, type Upload } from './session.ts';
@@ -41,12 +42,13 @@ async function sendOnce(sending: Sending, ranges: Ranges): Promise<Upload | unde
   const blocks = new Map(notes.blocks);
   const pool = createPool(parts.atOnce);
   const free: Buffer[] = [];
+  const buffers = createBuffers();
   let gone = false;
 
   const move = async (number: number): Promise<void> => {
     if (gone) return;
     const buffer = free.pop() ?? Buffer.allocUnsafeSlow(Math.min(partBytes, size));
-    const piece = await readPiece(ranges, number, buffer, signal);
+    const piece = await readPiece(ranges, number, { buffer, buffers, signal });
     // What a closed session lacks cannot be sent any more, so the last part waits for all others.
     const answer = await append(sending, session, { ...piece, last: number === count });
     // The commit tells of the last part too whether the session has gone, and whether that was its end.
@@ -74,8 +76,7 @@ async function sendOnce(sending: Sending, ranges: Ranges): Promise<Upload | unde
 async function readPiece(
   { item, size, partBytes }: Ranges,
   number: number,
-  buffer: Buffer,
-  signal: AbortSignal,
+  { buffer, buffers, signal }: { buffer: Buffer; buffers: Buffers; signal: AbortSignal },
 ): Promise<Omit<Piece, 'last'>> {
   const start = (number - 1) * partBytes;
   const end = Math.min(size, start + partBytes);
@@ -85,12 +86,13 @@ async function readPiece(
     const reason = `${received} bytes came where ${end - start} were announced, from byte ${start} on`;
     return failure('INPUT_TRUNCATED', { path: item.path, reason });
   };
-  for await (const chunk of item.open({ start, end })) {
+  for await (const chunk of item.open({ start, end }, buffers)) {
     signal.throwIfAborted();
     if (chunk.length > end - start - filled) throw wrongSize(filled + chunk.length);
     buffer.set(chunk, filled);
     hashes.update(chunk);
     filled += chunk.length;
+    buffers.give(chunk);
   }
   if (filled !== end - start) throw wrongSize(filled);
   return { bytes: buffer.subarray(0, filled), blocks: hashes.digest(), offset: start };

@@ -1,5 +1,6 @@
 // An upload as the bytes come, in a session whose pieces come in order. The next part is read while one is sent.
 import type { FileItem } from '../../engine/contracts/data.ts';
+import { createBuffers } from '../shared/buffers.ts';
 import { contentHash, createBlockHashes } from './content-hash.ts';
 import { appendInOrder, beginInOrder, type Piece, type Sending, type Upload } from './session.ts';
 
@@ -52,7 +53,8 @@ async function* inPieces(item: FileItem, partBytes: number, free: Buffer[]): Asy
     offset,
     last,
   });
-  for await (const chunk of item.open()) {
+  const buffers = createBuffers();
+  for await (const chunk of item.open(undefined, buffers)) {
     for (let rest = chunk; rest.length > 0; ) {
       if (filled === partBytes) {
         yield piece(false);
@@ -72,6 +74,7 @@ async function* inPieces(item: FileItem, partBytes: number, free: Buffer[]): Asy
       filled += head.length;
       rest = rest.subarray(head.length);
     }
+    buffers.give(chunk);
   }
   yield piece(true);
 }

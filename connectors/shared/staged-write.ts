@@ -85,18 +85,3 @@ function ofItsSize(item: FileItem): FileItem {
   };
   return { ...item, open: (range, buffers) => (range === undefined ? whole(buffers) : item.open(range, buffers)) };
 }
-
-/** Chunks of at least so many bytes, but for the last. A chunk is not touched again by whoever it came from. */
-export async function* gathered(source: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
-  let held: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of source) {
-    held.push(chunk);
-    size += chunk.length;
-    if (size < bytes) continue;
-    yield held.length === 1 ? chunk : Buffer.concat(held, size);
-    held = [];
-    size = 0;
-  }
-  if (size > 0) yield Buffer.concat(held, size);
-}
