@@ -8,7 +8,7 @@ import { createAgent } from '../shared/http/agent.ts';
 import type { Config } from './client.ts';
 
 export interface DirectRequest {
-  method: 'GET' | 'PUT' | 'POST';
+  method: 'GET' | 'HEAD' | 'PUT' | 'POST';
   bucket: string;
   /** Empty for the bucket itself. */
   key: string;
@@ -27,17 +27,18 @@ export interface Head {
 
 export type DirectAnswer<Body> = Head & { body: Body };
 
-/** What the SDK knows and both use. */
+export interface Keys {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string | undefined;
+}
+
 export interface Identity {
   region: string;
-  credentials(): Promise<{ accessKeyId: string; secretAccessKey: string; sessionToken?: string | undefined }>;
-  /** By how much the store's clock is ahead, as the SDK has learned it. */
-  clockOffsetMs(): number;
+  credentials(): Promise<Keys>;
 }
 
 export interface Direct {
-  /** Whether the bucket can be asked in this way. */
-  can(bucket: string): boolean;
   /** Rejects with an error like the SDK's where the answer is none. */
   send(request: DirectRequest): Promise<DirectAnswer<Readable>>;
   /** The same, with the whole body in memory. `begun` may throw at what the head of a good answer says. */
@@ -52,7 +53,7 @@ const emptyPayload = sha256('');
 /** Signs as "Create a signed AWS API request" of the IAM User Guide says. */
 export function createDirect(config: Config, identity: Identity): Direct {
   const base = new URL(config.endpoint ?? `https://s3.${identity.region}.amazonaws.com`);
-  const pathStyle = config.path_style ?? config.endpoint !== undefined;
+  const pathStyle = isPathStyle(config);
   const root = base.pathname.replace(/\/+$/, '');
   const readMs = durationMs(config.read_timeout ?? '60s');
   const agent = createAgent({
@@ -61,6 +62,8 @@ export function createDirect(config: Config, identity: Identity): Direct {
     bodyTimeout: readMs,
     pipelining: 1,
   });
+  /** By how much the store's clock is ahead, as it has said when it found ours too far off. */
+  let aheadMs = 0;
   let signing: { for: string; key: Buffer } | undefined;
 
   const signingKey = (secret: string, day: string): Buffer => {
@@ -81,7 +84,7 @@ export function createDirect(config: Config, identity: Identity): Direct {
   ): Promise<Record<string, string>> => {
     const payload = body === undefined ? emptyPayload : sha256(body);
     const { accessKeyId, secretAccessKey, sessionToken } = await identity.credentials();
-    const time = new Date(Date.now() + identity.clockOffsetMs()).toISOString().replace(/[-:]|\.\d+/g, '');
+    const time = new Date(Date.now() + aheadMs).toISOString().replace(/[-:]|\.\d+/g, '');
     const headers: Record<string, string> = { ...given, host, 'x-amz-content-sha256': payload, 'x-amz-date': time };
     if (sessionToken !== undefined) headers['x-amz-security-token'] = sessionToken;
     const names = Object.keys(headers).sort();
@@ -115,11 +118,14 @@ export function createDirect(config: Config, identity: Identity): Direct {
     };
   };
 
-  return {
-    // A dot would not fit the certificate, and other names are no plain buckets.
-    can: (bucket) =>
-      (pathStyle || /^[a-z0-9-]+$/.test(bucket)) && /^[\w.-]+$/.test(bucket) && !bucket.endsWith('--x-s3'),
+  const refused = (status: number, headers: Head['headers'], body: string): Error => {
+    const error = serviceError(status, headers, body);
+    const now = error.name === 'RequestTimeTooSkewed' ? Date.parse(String(headers.date)) : Number.NaN;
+    if (!Number.isNaN(now)) aheadMs = now - Date.now();
+    return error;
+  };
 
+  return {
     async send(request) {
       const asked = await prepared(request);
       const { statusCode: status, headers, body } = await agent.request({ ...asked, signal: request.signal });
@@ -127,17 +133,27 @@ export function createDirect(config: Config, identity: Identity): Direct {
       // One that is dropped emits an error that nobody waits for.
       incoming.on('error', () => {});
       if (isGood(status)) return { status, headers, body: incoming };
-      throw serviceError(status, headers, await body.text());
+      throw refused(status, headers, await body.text());
     },
 
     async take(request, begun) {
       const answer = await taken(agent, await prepared(request), request.signal, begun);
       if (isGood(answer.status)) return answer;
-      throw serviceError(answer.status, answer.headers, Buffer.concat(answer.body).toString());
+      throw refused(answer.status, answer.headers, Buffer.concat(answer.body).toString());
     },
 
     close: () => agent.destroy(),
   };
+}
+
+function isPathStyle({ path_style, endpoint }: Config): boolean {
+  return path_style ?? endpoint !== undefined;
+}
+
+/** Whether it needs nothing but its name: a dot would not fit the certificate, and other names are no plain buckets. */
+export function isPlainBucket(config: Config, bucket: string): boolean {
+  if (!isPathStyle(config) && !/^[a-z0-9-]+$/.test(bucket)) return false;
+  return /^[\w.-]+$/.test(bucket) && !bucket.endsWith('--x-s3');
 }
 
 function isGood(status: number): boolean {

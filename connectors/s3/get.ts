@@ -26,8 +26,8 @@ export async function readWhole(
   etag: string | undefined,
   signal: AbortSignal,
 ): Promise<Uint8Array[] | undefined> {
-  return store.call('GetObject', at, { signal }, async (_client, _sdk, _o, direct) => {
-    if (!direct.can(at.bucket) || store.config.requester_pays) return undefined;
+  if (!store.isDirect(at.bucket)) return undefined;
+  const once = async (direct: Direct) => {
     const request = directRequest(store, at, rangeOf(asked), etag, signal);
     const check = (head: Head) => {
       const { range, length } = answerOf(store, request, head);
@@ -44,7 +44,8 @@ export async function readWhole(
     if (wanted !== undefined && crc32Text(taken.body.reduce((sum, chunk) => crc32(chunk, sum), 0)) !== wanted)
       throw mismatch(at);
     return taken.body;
-  });
+  };
+  return store.retry(() => store.directly('GetObject', at, { signal }, once), { signal });
 }
 
 export function rangeOf({ position, end, whole }: Asked): string | undefined {

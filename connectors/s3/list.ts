@@ -83,14 +83,17 @@ async function* pages(store: Store, at: Location, { recursive, signal }: ListOpt
     ...(recursive ? {} : { Delimiter: '/' }),
     ...(token === undefined ? {} : { ContinuationToken: token }),
   });
-  const page = (token?: string) =>
-    store.call('ListObjectsV2', at, { signal }, async (client, sdk, o, direct) => {
-      if (direct.can(at.bucket) && !store.config.requester_pays) {
-        const found = scanned(await textOfPage(direct, at.bucket, input(token), signal));
-        if (found !== undefined) return found;
-      }
-      return pageOf(checkListing(store, await client.send(new sdk.ListObjectsV2Command(input(token)), o)));
-    });
+  const page = async (token?: string): Promise<Page> => {
+    const scan = async (direct: Direct) => scanned(await textOfPage(direct, at.bucket, input(token), signal));
+    const found = store.isDirect(at.bucket)
+      ? await store.retry(() => store.directly('ListObjectsV2', at, { signal }, scan), { signal })
+      : undefined;
+    if (found !== undefined) return found;
+    const answer = await store.call('ListObjectsV2', at, { signal }, (client, sdk, o) =>
+      client.send(new sdk.ListObjectsV2Command(input(token)), o),
+    );
+    return pageOf(checkListing(store, answer));
+  };
   let next: Promise<Page> | undefined = page();
   try {
     while (next !== undefined) {

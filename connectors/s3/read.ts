@@ -4,6 +4,7 @@ import type { FileItem, Range } from '../../engine/contracts/data.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { payer, type Store } from './client.ts';
+import type { Direct } from './direct.ts';
 import { statusOf } from './failures.ts';
 import {
   type Asked,
@@ -39,6 +40,10 @@ interface Body {
 }
 
 export async function look(store: Store, at: Location, signal: AbortSignal): Promise<Found> {
+  if (store.isDirect(at.bucket)) {
+    const once = (direct: Direct) => headDirectly(direct, at, signal);
+    return store.retry(() => store.directly('HeadObject', at, { signal }, once), { signal });
+  }
   const place = { Bucket: at.bucket, Key: at.key, ...payer(store) };
   const answer = await store.call('HeadObject', at, { signal }, (client, sdk, o) =>
     client.send(new sdk.HeadObjectCommand(place), o).catch(async (error: unknown) => {
@@ -49,16 +54,47 @@ export async function look(store: Store, at: Location, signal: AbortSignal): Pro
       throw error;
     }),
   );
+  return foundOf(answer.ContentLength, answer.ETag, answer.LastModified, answer.ContentType, answer.ContentEncoding);
+}
+
+async function headDirectly(direct: Direct, { bucket, key }: Location, signal: AbortSignal): Promise<Found> {
+  const { headers } = await direct
+    .take({ method: 'HEAD', bucket, key, headers: {}, signal })
+    .catch(async (error: unknown) => {
+      // As above.
+      if (![400, 403].includes(statusOf(error) ?? 0)) throw error;
+      await direct.take({ method: 'GET', bucket, key, headers: { range: 'bytes=0-0' }, signal });
+      throw error;
+    });
+  const of = (name: string) => headers[name]?.toString();
+  const [length, modified] = [of('content-length'), of('last-modified')];
+  return foundOf(
+    length === undefined ? undefined : Number(length),
+    of('etag'),
+    modified === undefined ? undefined : new Date(modified),
+    of('content-type'),
+    of('content-encoding'),
+  );
+}
+
+function foundOf(
+  size = 0,
+  etag: string | undefined,
+  modified: Date | undefined,
+  contentType: string | undefined,
+  encodings: string | undefined,
+): Found {
   // Some stores write down how a body came, which says nothing of the bytes.
-  const encoding = answer.ContentEncoding?.split(',')
+  const encoding = encodings
+    ?.split(',')
     .map((each) => each.trim())
     .filter((each) => each !== '' && each !== 'aws-chunked' && each !== 'identity')
     .join(', ');
   return {
-    size: answer.ContentLength ?? 0,
-    ...(answer.ETag === undefined ? {} : { etag: answer.ETag }),
-    ...(answer.LastModified === undefined ? {} : { modified: answer.LastModified.toISOString() }),
-    ...(answer.ContentType === undefined ? {} : { contentType: answer.ContentType }),
+    size,
+    ...(etag === undefined ? {} : { etag }),
+    ...(modified === undefined ? {} : { modified: modified.toISOString() }),
+    ...(contentType === undefined ? {} : { contentType }),
     ...(encoding ? { contentEncoding: encoding } : {}),
   };
 }
@@ -165,34 +201,33 @@ async function openBody(
   etag: string | undefined,
   signal: AbortSignal,
 ): Promise<Body | undefined> {
-  return store.once('GetObject', at, { signal }, async (client, sdk, o, direct) => {
-    const { position } = wanted;
-    const range = rangeOf(wanted);
-    const asked =
-      direct.can(at.bucket) && !store.config.requester_pays
-        ? getDirectly(store, direct, at, range, etag, signal)
-        : getBySdk(store, client, sdk, at, range, etag, o);
-    const answer = await asked.catch((error: unknown) => {
-      if (statusOf(error) === 416) return undefined;
-      if (statusOf(error) === 412) throw changed(at);
-      throw error;
-    });
-    if (answer === undefined) return undefined;
-    const { stream } = answer;
-    const drop = () => {
-      stream.destroy();
-    };
-    // A body that is dropped emits an error that nobody waits for.
-    stream.on('error', () => {});
-    let end: number;
-    try {
-      end = checkRange(at, wanted, answer.range, answer.length);
-    } catch (error) {
-      drop();
-      throw error;
-    }
+  const { position } = wanted;
+  const range = rangeOf(wanted);
+  const refused = (error: unknown): undefined => {
+    if (statusOf(error) === 416) return undefined;
+    throw statusOf(error) === 412 ? changed(at) : error;
+  };
+  const answer = store.isDirect(at.bucket)
+    ? await store.directly('GetObject', at, { signal }, (direct) =>
+        getDirectly(store, direct, at, range, etag, signal).catch(refused),
+      )
+    : await store.once('GetObject', at, { signal }, (client, sdk, o) =>
+        getBySdk(store, client, sdk, at, range, etag, o).catch(refused),
+      );
+  if (answer === undefined) return undefined;
+  const { stream } = answer;
+  const drop = () => {
+    stream.destroy();
+  };
+  // A body that is dropped emits an error that nobody waits for.
+  stream.on('error', () => {});
+  try {
+    const end = checkRange(at, wanted, answer.range, answer.length);
     return { chunks: checked(stream, answer.crc32), position, end, etag: answer.etag, drop };
-  });
+  } catch (error) {
+    drop();
+    throw error;
+  }
 }
 
 /** Undefined at the end, which must be where the answer said it would be. */

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { CallOptions } from '../../engine/contracts/connector.ts';
 import { payer, type Store } from './client.ts';
+import type { Direct } from './direct.ts';
 import type { Keys, Location } from './keys.ts';
 import { fieldOf } from './listing.ts';
 
@@ -34,8 +35,7 @@ async function removeSome(store: Store, places: readonly Location[], { signal }:
   if (first === undefined) return;
   const objects = plain.map(({ key }) => `<Object><Key>${escaped(key)}</Key></Object>`).join('');
   const body = Buffer.from(`<Delete><Quiet>true</Quiet>${objects}</Delete>`);
-  const removed = await store.call('DeleteObjects', first, { signal }, async (_client, _sdk, _o, direct) => {
-    if (store.config.requester_pays || !direct.can(first.bucket)) return false;
+  const once = async (direct: Direct) => {
     const md5 = createHash('md5').update(body).digest('base64');
     const headers = { 'content-md5': md5, 'content-type': 'application/xml' };
     try {
@@ -55,7 +55,10 @@ async function removeSome(store: Store, places: readonly Location[], { signal }:
       if (unknown.has((error as Error).name)) return false;
       throw error;
     }
-  });
+  };
+  const removed =
+    store.isDirect(first.bucket) &&
+    (await store.retry(() => store.directly('DeleteObjects', first, { signal }, once), { signal }));
   if (!removed) await oneByOne(plain);
 }
 

@@ -114,42 +114,42 @@ export async function completeUpload(
 
 export async function putObject(store: Store, target: Target, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   const { at, headers } = target;
+  const once = (create: boolean): Promise<unknown> =>
+    isPlain(target) && store.isDirect(at.bucket)
+      ? store.directly('PutObject', at, { signal }, (direct) =>
+          putDirectly(store, direct, target, bytes, create, signal),
+        )
+      : store.once('PutObject', at, { signal }, (client, sdk, o) =>
+          client.send(
+            new sdk.PutObjectCommand({
+              Bucket: at.bucket,
+              Key: at.key,
+              Body: bytes,
+              ContentLength: bytes.length,
+              ...headers,
+              ...(create ? { IfNoneMatch: '*' } : {}),
+              ...payer(store),
+            }),
+            o,
+          ),
+        );
   const put = (create: boolean) =>
     store.retry(
       (attempt) =>
-        store
-          .once('PutObject', at, { signal }, async (client, sdk, o, direct) => {
-            if (isPlain(store, target) && direct.can(at.bucket))
-              return putDirectly(store, direct, target, bytes, create, signal);
-            return client.send(
-              new sdk.PutObjectCommand({
-                Bucket: at.bucket,
-                Key: at.key,
-                Body: bytes,
-                ContentLength: bytes.length,
-                ...headers,
-                ...(create ? { IfNoneMatch: '*' } : {}),
-                ...payer(store),
-              }),
-              o,
-            );
-          })
-          .catch(async (error: unknown) => {
-            const etag = `"${createHash('md5').update(bytes).digest('hex')}"`;
-            if (create && attempt > 1 && (await isThere(store, at, bytes.length, etag, signal))) return undefined;
-            throw error;
-          }),
+        once(create).catch(async (error: unknown) => {
+          const etag = `"${createHash('md5').update(bytes).digest('hex')}"`;
+          if (create && attempt > 1 && (await isThere(store, at, bytes.length, etag, signal))) return undefined;
+          throw error;
+        }),
       { signal },
     );
   await exclusively(target, put);
 }
 
 /** Nothing goes with it but what its bytes are. */
-function isPlain({ config }: Store, { headers }: Target): boolean {
+function isPlain({ headers }: Target): boolean {
   const { ContentType = '', ContentEncoding = '', ...rest } = headers;
-  return (
-    !config.requester_pays && Object.keys(rest).length === 0 && /^[\x20-\x7e]*$/.test(ContentType + ContentEncoding)
-  );
+  return Object.keys(rest).length === 0 && /^[\x20-\x7e]*$/.test(ContentType + ContentEncoding);
 }
 
 async function putDirectly(
