@@ -7,10 +7,7 @@ const benches: Record<string, (rounds: number, rows: number | undefined, word: s
   csv: async (rounds) => (await import('./csv.ts')).benchCsv(rounds),
   connections: async (rounds) => (await import('./connections.ts')).benchConnections(rounds),
   db: async (rounds, rows, word) => (await import('./db.ts')).benchDatabase(rounds, rows, word),
-  files: async (rounds) => {
-    const { benchFiles, sizesOf } = await import('./files.ts');
-    await benchFiles(rounds, sizesOf(process.argv.slice(3)));
-  },
+  files: async (rounds) => (await import('./files/main.ts')).benchFiles(rounds, process.argv.slice(3)),
   state: async (rounds) => (await import('./state.ts')).benchState(rounds * 3),
   startup: async (rounds) => (await import('./startup.ts')).benchStartup(rounds * 5),
 };
