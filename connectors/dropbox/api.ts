@@ -8,6 +8,7 @@ import type { Access } from '../shared/http/access.ts';
 import { type Answer, createClient } from '../shared/http/client.ts';
 import { jsonText } from '../shared/json-text.ts';
 import { createTokens } from '../shared/oauth.ts';
+import { tokenRefusal } from './token-refusal.ts';
 
 export type Config = Omit<DropboxConfig, 'connector'>;
 
@@ -90,6 +91,7 @@ export function createApi(config: Config, context: ConnectorContext): Api {
         ? { allowed_hosts: ['api.dropboxapi.com', 'content.dropboxapi.com'] }
         : { base_url: config.base_url }),
       access: accessOf(config, context),
+      refusal: tokenRefusal,
     },
     context,
   );

@@ -11,6 +11,8 @@ export interface Doing {
   bucket: string;
   host: string;
   region: string;
+  /** Whose key was looked for in the AWS configuration files. */
+  profile?: string | undefined;
 }
 
 interface ServiceError extends Error {
@@ -73,7 +75,7 @@ export function failureFor(error: unknown, doing: Doing): Failure {
   const name = errorName(error);
   const status = statusOf(error);
   const cause = { cause: plainError(known) };
-  const { connection, shown, action, bucket, host, region } = doing;
+  const { connection, shown, action, bucket, host, region, profile } = doing;
   const headers = known.$response?.headers ?? {};
   const said = known.message && known.message !== name && known.message !== 'UnknownError' ? `: ${known.message}` : '';
   const refused = (reason: string) => failure('CREDENTIAL_REFUSED', { connection, reason }, cause);
@@ -90,8 +92,8 @@ export function failureFor(error: unknown, doing: Doing): Failure {
   if (name === 'RequestTimeTooSkewed') {
     const date = Date.parse(headers.date ?? '');
     const minutes = Math.round(Math.abs(date - Date.now()) / 60_000);
-    const off = Number.isNaN(date) ? '' : `, by about ${minutes} minutes`;
-    // The SDK has learned the store's time from this answer, and signs the next request with it.
+    const off = minutes > 0 ? `, by about ${minutes} minutes` : '';
+    // Whoever signs has learned the store's time from this answer, and signs the next request with it.
     return failure(
       'CREDENTIAL_REFUSED',
       { connection, reason: `the clock of this machine differs from the store's${off}; set it` },
@@ -105,6 +107,10 @@ export function failureFor(error: unknown, doing: Doing): Failure {
     return failure('CONNECTION_INVALID', { reason }, cause);
   }
   if (name === 'CredentialsProviderError') {
+    if (profile !== undefined) {
+      const files = 'the AWS configuration files (~/.aws/config and credentials, or what AWS_CONFIG_FILE names)';
+      return refused(`the profile "${profile}" is not in ${files}, or has no key`);
+    }
     const hint = '; give access_key_id and secret_access_key, a profile or a role, or say `anonymous: true`';
     return failure('CREDENTIAL_MISSING', { connection, fields: 'the access key', hint }, cause);
   }

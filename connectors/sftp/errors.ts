@@ -38,8 +38,14 @@ export function operationFailure(error: unknown, shown: string, host: string): F
       // What waits for an answer when the channel closes gets an error without a code.
       return failure('CONNECTION_LOST', { host, reason: said }, cause);
     default:
-      return failure('IO_FAILED', { path: shown, reason: `the server refuses it: ${said}` }, cause);
+      return failure('IO_FAILED', { path: shown, reason: refusalOf(said) }, cause);
   }
+}
+
+/** Version 3 of the protocol has one status for most of what goes wrong, and OpenSSH adds nothing to it. */
+function refusalOf(said: string): string {
+  if (!/^failure$/i.test(said)) return `the server refuses it: ${said}`;
+  return 'the server refuses it and does not say why; a full disk or a used-up quota looks like this';
 }
 
 interface Asked {

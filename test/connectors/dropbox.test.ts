@@ -95,6 +95,23 @@ describe('tokens', () => {
     expect(server.calls).toHaveLength(5);
   });
 
+  test.each([
+    [
+      'expired_access_token',
+      '',
+      /has expired; sign in again with `pipe connections login box`, or give a refresh_token/,
+    ],
+    ['invalid_access_token', '', /does not know the access token/],
+    ['missing_scope', ',"required_scope":"files.content.write"', /lacks the permission files\.content\.write; tick it/],
+    ['something_new', '', /answered 401/],
+  ])('one that is refused as %s', async (tag, more, said) => {
+    const { connection, server } = await connected({}, { access_token: secret('good-token') });
+    const body = `{"error_summary":"${tag}/..","error":{".tag":"${tag}"${more}}}`;
+    server.fault = () => ({ refuse: { status: 401, body, headers: { 'content-type': 'application/json' } } });
+    const error = await failureOf(connection.describe('a', { signal: never }));
+    expect(error).toMatchObject({ code: 'CREDENTIAL_REFUSED', message: expect.stringMatching(said) });
+  });
+
   test('only TLS carries one, but for this machine', () => {
     const open = (base_url: string) => () =>
       connector.open({ base_url }, connectorContext('box', { credential: token }));
