@@ -131,6 +131,10 @@ describe('credentials', () => {
     const profiled = connectTo(server, { profile: 'reports' }, { credential: credentialOf({}) });
     onTestFinished(() => profiled.close());
     expect(await profiled.verify({ signal: never })).toEqual({ ok: true });
+    const unknown = connectTo(server, { profile: 'rports' }, { credential: credentialOf({}) });
+    onTestFinished(() => unknown.close());
+    const reason = expect.stringContaining('the profile "rports" is not in the AWS configuration files');
+    expect(await unknown.verify({ signal: never })).toMatchObject({ ok: false, code: 'CREDENTIAL_REFUSED', reason });
   });
 
   test.each(['AssumeRole', 'AssumeRoleWithWebIdentity'])('of a role, by %s', async (action) => {
@@ -258,6 +262,21 @@ describe('what goes with an object', () => {
         'x-amz-storage-class': 'STANDARD_IA',
       });
     }
+  });
+
+  test.each([
+    [undefined, false],
+    ['when_required', false],
+    ['when_supported', true],
+  ] as const)('checksums go along as `checksums: %s` says', async (checksums, sent) => {
+    const { server, connection } = await store({ ...smallParts, ...(checksums === undefined ? {} : { checksums }) });
+    await put(connection, 'small', 'x');
+    await put(connection, 'large', pattern(6_000_000));
+    const uploads = server.calls.filter(({ method }) => method === 'PUT');
+    expect(uploads.length).toBeGreaterThan(2);
+    const has = ({ headers }: (typeof uploads)[0]) =>
+      Object.keys(headers).some((name) => /^x-amz-checksum-/.test(name));
+    expect(uploads.map(has)).toEqual(uploads.map(() => sent));
   });
 
   test('the encoding of the bytes is kept and told', async () => {

@@ -179,6 +179,20 @@ describe('files of the server', () => {
     expect((await failureOf(get(connection, 'out/orders.csv'))).message).toContain('neither is its folder');
   });
 
+  test('what the server does not permit, and what it refuses without a reason', async () => {
+    const { connection, server } = await connected();
+    server.fault = (name) => (name === 'OPEN' ? { refuse: { status: 'PERMISSION_DENIED', message: 'no' } } : undefined);
+    expect(await failureOf(put(connection, 'a', 'x'))).toMatchObject({
+      code: 'PERMISSION_DENIED',
+      message: expect.stringContaining('/files/a'),
+    });
+    server.fault = (name) => (name === 'WRITE' ? { refuse: { status: 'FAILURE', message: 'Failure' } } : undefined);
+    expect(await failureOf(put(connection, 'a', 'x'))).toMatchObject({
+      code: 'IO_FAILED',
+      message: expect.stringContaining('does not say why; a full disk'),
+    });
+  });
+
   test('a folder is not read, nor written over', async () => {
     const { connection, folder } = await connected();
     mkdirSync(join(folder, 'sub'));
