@@ -1,9 +1,10 @@
-// `npm run build`: compiles to dist/ and puts the generated validators and schemas, and the templates, beside the code that loads them.
+// `npm run build`: puts the command and the library into dist/, with the types for programs and the schemas for editors.
 // With --if-needed (for `prepare`, which npm also runs for `npx pipe`), only when a source is newer than the last build.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { bundle } from './bundle.ts';
 
 const sources = [
   'package.json',
@@ -15,6 +16,7 @@ const sources = [
   'connectors',
   'pipes',
   'cli',
+  'scripts/bundle.ts',
 ];
 const stamp = 'dist/.built';
 
@@ -35,11 +37,6 @@ rmSync('dist', { recursive: true, force: true });
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
-
-cpSync('schemas/generated', 'dist/schemas/generated', {
-  recursive: true,
-  filter: (path) => !path.endsWith('.ts') || path.endsWith('.d.ts'),
-});
-cpSync('pipes/templates', 'dist/pipes/templates', { recursive: true });
+await bundle('dist');
 chmodSync('dist/cli/main.js', 0o755);
 writeFileSync(stamp, '');

@@ -1,12 +1,10 @@
 // Compiles the sources once for a test run, so that each start of the command takes a third of the time.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { transformWithEsbuild } from 'vite';
+import { bundle } from '../../scripts/bundle.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const sources = ['package.json', 'index.ts', 'cli', 'engine', 'connectors', 'pipes', 'schemas/generated'];
-const tsconfigRaw = { compilerOptions: { verbatimModuleSyntax: true } };
 const oldMs = 3_600_000;
 
 /** The folder with the compiled sources; `remove` takes it away. Below node_modules, where packages are found from. */
@@ -15,7 +13,8 @@ export async function compileSources(): Promise<{ folder: string; remove(): void
   mkdirSync(cache, { recursive: true });
   removeOld(cache);
   const folder = mkdtempSync(join(cache, 'pipewright-test-'));
-  await Promise.all(sources.flatMap(filesOf).map((file) => compile(file, folder)));
+  await bundle(folder);
+  cpSync(join(root, 'package.json'), join(folder, 'package.json'));
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
@@ -29,30 +28,6 @@ export async function setup(): Promise<() => void> {
     process.stderr.write(`The command runs from its sources, which takes longer: ${error}\n`);
     return () => {};
   }
-}
-
-function filesOf(path: string): string[] {
-  if (!statSync(join(root, path)).isDirectory()) return [path];
-  return readdirSync(join(root, path), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.endsWith('.d.ts'))
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length));
-}
-
-async function compile(file: string, folder: string): Promise<void> {
-  const to = join(folder, file).replace(/\.ts$/, '.js');
-  mkdirSync(dirname(to), { recursive: true });
-  if (!file.endsWith('.ts')) {
-    cpSync(join(root, file), to);
-    return;
-  }
-  const text = readFileSync(join(root, file), 'utf8');
-  const { code } = await transformWithEsbuild(text, file, {
-    loader: 'ts',
-    target: 'node20',
-    sourcemap: false,
-    tsconfigRaw,
-  });
-  writeFileSync(to, code.replace(/(from\s*|import\(\s*|import\s+)(["'])(\.{1,2}\/[^"']+)\.ts\2/g, '$1$2$3.js$2'));
 }
 
 /** What a killed run left. */
