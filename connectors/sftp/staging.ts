@@ -19,6 +19,8 @@ interface Staged extends StagedFile {
   /** Where the bytes end up: the place, or where the link leads that is there. */
   target: string;
   temporary: string;
+  /** Where the old file is while the new one takes its place. */
+  aside?: string | undefined;
   /** The target as it was when the write began. */
   before?: Attributes | undefined;
 }
@@ -91,6 +93,12 @@ export function createStaging(
       for (const file of begun) {
         await takePlace(session, file, mode, signal);
         release(file.temporary);
+        const { aside, place } = file;
+        if (aside === undefined) continue;
+        // The new file is there, whatever becomes of the old one.
+        await sessions
+          .use(signal, (each) => each.call(place.shown, signal, (sftp, done) => sftp.unlink(aside, done)))
+          .catch(() => {});
       }
       begun.length = 0;
       foldersMade.clear();
@@ -102,17 +110,18 @@ export function createStaging(
       try {
         const session = await sessions.once(signal);
         await Promise.all(
-          begun.map(({ temporary, place }) =>
-            session
-              .call(place.shown, signal, (sftp, done) => sftp.unlink(temporary, done))
-              .catch(() => {})
-              .finally(() => release(temporary)),
-          ),
+          begun.map(async (file) => {
+            const { temporary, place } = file;
+            await restore(session, file, signal).catch(() => {});
+            await session.call(place.shown, signal, (sftp, done) => sftp.unlink(temporary, done)).catch(() => {});
+          }),
         );
         const deepestFirst = [...foldersMade].sort((a, b) => b.length - a.length);
         for (const folder of deepestFirst) await removeFolder(session, folder, signal).catch(() => {});
       } catch {
         // Without a session nothing can be taken back; the failure that ends the write says why.
+      } finally {
+        for (const { temporary } of begun) release(temporary);
       }
     },
   };
@@ -160,10 +169,12 @@ async function closeHandle({ session, handle, shown }: OpenFile, signal: AbortSi
 
 async function takePlace(
   session: Session,
-  { place: { shown }, target, temporary, before }: Staged,
+  file: Staged,
   mode: WriteOptions['mode'],
   signal: AbortSignal,
 ): Promise<void> {
+  const { target, temporary, before } = file;
+  const { shown } = file.place;
   const place = { remote: target, shown };
   const now = () => probe(session, place, signal, 'lstat');
   const rename = (from: string, to: string) => session.call(shown, signal, (sftp, done) => sftp.rename(from, to, done));
@@ -184,15 +195,18 @@ async function takePlace(
   }
   if ((await now()) === undefined) return rename(temporary, target);
   // Without the extension there is a moment in which the old file has gone and the new one is not there yet.
-  const aside = temporary.replace(/tmp$/, 'old');
-  await rename(target, aside);
-  try {
-    await rename(temporary, target);
-  } catch (error) {
-    await rename(aside, target);
-    throw error;
-  }
-  await session.call(shown, signal, (sftp, done) => sftp.unlink(aside, done));
+  file.aside = temporary.replace(/tmp$/, 'old');
+  await rename(target, file.aside);
+  await rename(temporary, target);
+}
+
+/** Where the session broke between the two renames, the old file goes back to its place. */
+async function restore(session: Session, { aside, target, place }: Staged, signal: AbortSignal): Promise<void> {
+  if (aside === undefined) return;
+  const { shown } = place;
+  const now = await probe(session, { remote: target, shown }, signal, 'lstat');
+  if (now !== undefined) await session.call(shown, signal, (sftp, done) => sftp.unlink(aside, done));
+  else await session.call(shown, signal, (sftp, done) => sftp.rename(aside, target, done));
 }
 
 function changed(path: string) {

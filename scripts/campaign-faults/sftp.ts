@@ -62,7 +62,7 @@ export async function sftpStore(): Promise<FaultyStore> {
 /** A file has many reads and writes; and what breaks while it is written is not gone on with. */
 function seldom(request: string, { bytes }: Weather): number {
   if (request === 'FSTAT') return 1;
-  return request === 'READ' || request === 'WRITE' ? 2 + bytes / 256 / 1024 : 4;
+  return request === 'READ' || request === 'WRITE' ? 4 + bytes / 128 / 1024 : 8;
 }
 
 const noSpace: SftpFault = { refuse: { status: 'FAILURE', message: 'No space left on device' } };

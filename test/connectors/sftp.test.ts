@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connector } from '../../connectors/sftp/index.ts';
+import type { Failure } from '../../engine/errors.ts';
 import { secret } from '../../engine/secret.ts';
 import { connectorContext, get, itemAt, never, pattern, put, temporaryOf, text } from '../conformance/files.ts';
 import { describeStorage } from '../conformance/storage.ts';
@@ -158,6 +159,27 @@ describe('the session', () => {
     expect(filesIn(folder)).toEqual(['old']);
     expect(await text(connection, 'old')).toBe('old');
   });
+
+  test.each([
+    ['RENAME', 1, 'old'],
+    ['RENAME', 2, 'old'],
+    ['REMOVE', 1, 'new'],
+  ])(
+    'that breaks at %s %i, where a new file takes the place of an old one, leaves the %s one',
+    async (name, at, left) => {
+      const { connection, folder, server } = await connected();
+      await put(connection, 'a', 'old');
+      let count = 0;
+      server.fault = (request) => (request === name && ++count === at ? { breaks: 'before' } : undefined);
+      const ending = await put(connection, 'a', 'new').then(
+        () => 'done',
+        (error: Failure) => error.code,
+      );
+      expect(ending).toBe(left === 'new' ? 'done' : 'CONNECTION_LOST');
+      expect(filesIn(folder)).toEqual(['a']);
+      expect(readFileSync(join(folder, 'a'), 'utf8')).toBe(left);
+    },
+  );
 
   test('one that broke while nothing went on is made anew', async () => {
     const { connection, server } = await connected();
