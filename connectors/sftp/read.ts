@@ -37,10 +37,13 @@ export async function* readBytes(
   const end = range?.end ?? Number.POSITIVE_INFINITY;
   let reader: Reader | undefined;
   let before: Attributes | undefined;
+  let connected = false;
   const next = async (session: (signal: AbortSignal) => Promise<Session>): Promise<Uint8Array> => {
     try {
       if (reader === undefined) {
-        const begun = await openReader(await session(signal), place, { start: at, end }, before, buffers, signal);
+        const live = await session(signal);
+        connected = true;
+        const begun = await openReader(live, place, { start: at, end }, before, buffers, signal);
         before = begun.attributes;
         reader = begun.reader;
       }
@@ -53,7 +56,8 @@ export async function* readBytes(
   try {
     while (at < end) {
       const chunk = await next(sessions.get).catch((error: unknown) => {
-        if (signal.aborted || !(error instanceof Failure) || !error.retry || before === undefined) throw error;
+        // Where there was no session at all, that was tried again already.
+        if (signal.aborted || !(error instanceof Failure) || !error.retry || !connected) throw error;
         // The first attempt is the one that broke: the engine counts it, tells of it and waits.
         const again = (attempt: number) => (attempt === 1 ? Promise.reject(error) : next(sessions.once));
         return retry(again, { signal });

@@ -135,6 +135,19 @@ describe('the session', () => {
     expect(retries).toEqual(['CONNECTION_LOST']);
   });
 
+  test.each(['OPEN', 'FSTAT', 'READ'])('also where it broke at its first %s', async (name) => {
+    const { connection, server } = await connected();
+    await put(connection, 'a', 'text');
+    let broken = false;
+    server.fault = (request) => {
+      if (broken || request !== name) return undefined;
+      broken = true;
+      return { breaks: 'before' };
+    };
+    expect(await text(connection, 'a')).toBe('text');
+    expect(broken).toBe(true);
+  });
+
   test('but not in a file that changed meanwhile', async () => {
     const { connection, server, folder } = await connected();
     await put(connection, 'big', pattern(6 * 1024 * 1024));
