@@ -77,7 +77,10 @@ export function createMover(move: Move, context: TaskContext): Mover {
     if (verify !== 'checksum') return;
     for (const file of files) {
       const existing = await fileAt(to, pathOf(file), signal);
-      if (await hasSameBytes(file, existing, { signal }, hashes.get(file))) continue;
+      const came = hashes.get(file);
+      // Where the source says something else of its bytes, they are read again: they may have changed on the way here.
+      const known = file.md5 === undefined || came === file.md5 ? came : undefined;
+      if (await hasSameBytes(file, existing, { signal }, known)) continue;
       throw failure('CHECKSUM_MISMATCH', { path: pathOf(file), what: `on the way from ${file.path}` });
     }
   };

@@ -181,6 +181,15 @@ describe('to and from a store', () => {
     expect(await failureOf(run('copy', params, undefined, { files, connections }))).toMatch(/^CHECKSUM_MISMATCH/);
   });
 
+  it('says when what came is not what the source has', async () => {
+    const { server, connections } = await startStore();
+    const files = createFiles({ 'a.csv': 'one' });
+    await run('copy', { from: 'a.csv', to: '/lake/a.csv' }, undefined, { files, connections });
+    server.fault = ({ method }) => (method === 'GET' ? { corrupt: true } : undefined);
+    const params = { from: '/lake/a.csv', to: 'b.csv', verify: 'checksum' };
+    expect(await failureOf(run('copy', params, undefined, { files, connections }))).toMatch(/^CHECKSUM_MISMATCH/);
+  });
+
   it('a file that changes while it is read in parts is no file', async () => {
     const { server, connections } = await startStore();
     const files = createFiles({ 'in.bin': pattern(12 * mib) });
