@@ -69,12 +69,6 @@ export interface Figures extends Record<Ending, number> {
   times: number;
 }
 
-export interface Tally {
-  /** By kind of fault, and by kind of request. */
-  kinds: Map<string, Figures>;
-  requests: Map<string, Figures>;
-}
-
 export function addTo(figures: Map<string, Figures>, met: ReadonlyMap<string, number>, ending: Ending): void {
   for (const [name, times] of met) {
     const line = figures.get(name) ?? { times: 0, done: 0, refused: 0, wrong: 0 };
