@@ -381,17 +381,20 @@ describe('a body that is cut short', () => {
     expect(asked).toHaveLength(5);
   });
 
-  test.each([undefined, 64 * 1024 - 200, 1000])('after it had waited to be read, cut after %s bytes', async (cutAfter) => {
-    const server = await start();
-    const body = content.subarray(0, 64 * 1024);
-    const answer: Answer = { body, ranges: true, headers: { connection: 'close' } };
-    server.on('GET /f', cutAfter === undefined ? answer : { ...answer, cutAfter }, answer);
-    const { connection, retries } = open({ base_url: server.url });
-    const item = await itemAt(connection, 'f');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(Buffer.concat(await collect(item.open())).equals(body)).toBe(true);
-    expect(retries).toEqual(cutAfter === undefined ? [] : ['BODY_TRUNCATED']);
-  });
+  test.each([undefined, 64 * 1024 - 200, 1000])(
+    'after it had waited to be read, cut after %s bytes',
+    async (cutAfter) => {
+      const server = await start();
+      const body = content.subarray(0, 64 * 1024);
+      const answer: Answer = { body, ranges: true, headers: { connection: 'close' } };
+      server.on('GET /f', cutAfter === undefined ? answer : { ...answer, cutAfter }, answer);
+      const { connection, retries } = open({ base_url: server.url });
+      const item = await itemAt(connection, 'f');
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(Buffer.concat(await collect(item.open())).equals(body)).toBe(true);
+      expect(retries).toEqual(cutAfter === undefined ? [] : ['BODY_TRUNCATED']);
+    },
+  );
 
   test('with a length that is wrong', async () => {
     const server = await start();
