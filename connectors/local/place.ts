@@ -57,6 +57,8 @@ function isInside(folder: string, path: string): boolean {
 
 /** Relative to the working folder where that is shorter. */
 function nearer(absolute: string): string {
+  const here = `${process.cwd()}${sep}`;
+  if (absolute.startsWith(here)) return absolute.slice(here.length) || '.';
   const way = relative('.', absolute) || '.';
   return way.length < absolute.length && !way.startsWith('..') ? way : absolute;
 }

@@ -50,6 +50,7 @@ export function createStaging(
   // Many small files are on the disk sooner when it is asked for all of them once the last is written.
   const late = o.parts !== undefined;
   const unsynced: Unsynced[] = [];
+  let syncing: Promise<void> = Promise.resolve();
   const realFolders = new Map<string, Promise<string>>();
   const buffers = createBuffers();
   const quick = createQuick();
@@ -111,11 +112,19 @@ export function createStaging(
     };
   };
 
+  /** Waits for those before, and not for these. */
+  const syncAhead = async () => {
+    await syncing;
+    syncing = syncAll(unsynced.splice(0));
+    // Told to whoever awaits it next; never unhandled meanwhile.
+    syncing.catch(() => {});
+  };
+
   /** Once the bytes are handed to the disk. */
   const seal = (file: Staged, handle: SyncedFile) => async () => {
     if (late && file.temporary !== undefined) {
       unsynced.push({ place: file.place, handle });
-      if (unsynced.length >= mostUnsynced) await syncAll(unsynced.splice(0));
+      if (unsynced.length >= mostUnsynced) await syncAhead();
       return;
     }
     try {
@@ -181,7 +190,8 @@ export function createStaging(
     },
 
     async commit() {
-      await syncAll(unsynced.splice(0));
+      await syncAhead();
+      await syncing;
       const folders = new Set<string>();
       for (const file of files) {
         if (file.temporary === undefined) continue;
@@ -198,6 +208,7 @@ export function createStaging(
     },
 
     async discard(error) {
+      await syncing.catch(() => {});
       for (const { handle } of unsynced.splice(0)) await handle.close();
       const keep = error instanceof Failure && error.retry;
       for (const { temporary, parts } of files) {

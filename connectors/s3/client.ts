@@ -6,10 +6,11 @@ import type { Log } from '../../engine/contracts/task.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { S3Config } from '../../schemas/generated/types.ts';
-import { createDirect, type Direct, isPlainBucket, type Keys } from './direct.ts';
+import { createDirect, type Direct, isPlainBucket } from './direct.ts';
 import { type Doing, failureFor, isExpired } from './failures.ts';
 import type { Location } from './keys.ts';
 import { roleCredential } from './role.ts';
+import type { Keys } from './sign.ts';
 
 /** Without the secret fields, which come from the store. */
 export type Config = Omit<S3Config, 'connector' | 'access_key_id' | 'secret_access_key' | 'session_token'>;

@@ -1,11 +1,11 @@
 // PutObject, GetObject, ListObjectsV2 and DeleteObjects without the SDK, whose work on each request is more than all the rest of a small file.
-import { createHmac, hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
 import { durationMs } from '../../engine/duration.ts';
 import { onAbort } from '../shared/abort.ts';
 import { createAgent } from '../shared/http/agent.ts';
 import type { Config } from './client.ts';
+import { createSigner, encoded, encodedKey, type Keys } from './sign.ts';
 
 export interface DirectRequest {
   method: 'GET' | 'HEAD' | 'PUT' | 'POST';
@@ -27,12 +27,6 @@ export interface Head {
 
 export type DirectAnswer<Body> = Head & { body: Body };
 
-export interface Keys {
-  accessKeyId: string;
-  secretAccessKey: string;
-  sessionToken?: string | undefined;
-}
-
 export interface Identity {
   region: string;
   credentials(): Promise<Keys>;
@@ -48,9 +42,7 @@ export interface Direct {
 
 /** A page of a listing has one or two million bytes at most. */
 const mostTakenBytes = 64 * 1024 * 1024;
-const emptyPayload = sha256('');
 
-/** Signs as "Create a signed AWS API request" of the IAM User Guide says. */
 export function createDirect(config: Config, identity: Identity): Direct {
   const base = new URL(config.endpoint ?? `https://s3.${identity.region}.amazonaws.com`);
   const pathStyle = isPathStyle(config);
@@ -64,43 +56,11 @@ export function createDirect(config: Config, identity: Identity): Direct {
   });
   /** By how much the store's clock is ahead, as it has said when it found ours too far off. */
   let aheadMs = 0;
-  let signing: { for: string; key: Buffer } | undefined;
-
-  const signingKey = (secret: string, day: string): Buffer => {
-    const name = `${secret} ${day}`;
-    if (signing?.for !== name) {
-      const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, day), identity.region), 's3'), 'aws4_request');
-      signing = { for: name, key };
-    }
-    return signing.key;
-  };
-  const signed = async (
-    method: string,
-    host: string,
-    path: string,
-    query: string,
-    given: Record<string, string>,
-    body: Uint8Array | undefined,
-  ): Promise<Record<string, string>> => {
-    const payload = body === undefined ? emptyPayload : sha256(body);
-    const { accessKeyId, secretAccessKey, sessionToken } = await identity.credentials();
-    const time = new Date(Date.now() + aheadMs).toISOString().replace(/[-:]|\.\d+/g, '');
-    const headers: Record<string, string> = { ...given, host, 'x-amz-content-sha256': payload, 'x-amz-date': time };
-    if (sessionToken !== undefined) headers['x-amz-security-token'] = sessionToken;
-    const names = Object.keys(headers).sort();
-    const lines = names.map((name) => `${name}:${headers[name]!.trim().replace(/ +/g, ' ')}`);
-    const canonical = [method, path, query, ...lines, '', names.join(';'), payload].join('\n');
-    const day = time.slice(0, 8);
-    const scope = `${day}/${identity.region}/s3/aws4_request`;
-    const text = ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n');
-    const signature = hmac(signingKey(secretAccessKey, day), text).toString('hex');
-    headers.authorization = `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${names.join(';')}, Signature=${signature}`;
-    return headers;
-  };
+  const sign = createSigner(identity.region);
 
   const prepared = async ({ method, bucket, key, query: asked = {}, headers: wanted, body }: DirectRequest) => {
     const host = pathStyle ? base.host : `${bucket}.${base.host}`;
-    const path = `${root}/${pathStyle ? `${bucket}/` : ''}${key.split('/').map(encoded).join('/')}`;
+    const path = `${root}/${pathStyle ? `${bucket}/` : ''}${encodedKey(key)}`;
     const query = Object.keys(asked)
       .filter((name) => asked[name] !== undefined)
       .sort()
@@ -108,7 +68,8 @@ export function createDirect(config: Config, identity: Identity): Direct {
       .join('&');
     const given: Record<string, string> = {};
     for (const [name, value] of Object.entries(wanted)) if (value !== undefined) given[name] = value;
-    const headers = config.anonymous ? { ...given, host } : await signed(method, host, path, query, given, body);
+    const request = { method, host, path, query, headers: given, body, nowMs: Date.now() + aheadMs };
+    const headers = config.anonymous ? { ...given, host } : sign(request, await identity.credentials());
     return {
       origin: `${base.protocol}//${host}`,
       path: query === '' ? path : `${path}?${query}`,
@@ -217,19 +178,4 @@ function serviceError(status: number, headers: Head['headers'], body: string): E
     $metadata: { httpStatusCode: status },
     $response: { statusCode: status, headers },
   });
-}
-
-function encoded(text: string): string {
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-}
-
-function sha256(data: string | Uint8Array): string {
-  return hash('sha256', data, 'hex');
-}
-
-function hmac(key: string | Buffer, data: string): Buffer {
-  return createHmac('sha256', key).update(data).digest();
 }

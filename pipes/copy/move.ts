@@ -34,6 +34,7 @@ export interface Mover {
 
 /** A batch is visible at once; so much of one may be held in memory by a store. */
 const batchFiles = 256;
+const batchesCommitting = 2;
 const batchBytes = 8 * 1024 * 1024;
 
 /** The name of a file below the target. */
@@ -47,6 +48,7 @@ export function createMover(move: Move, context: TaskContext): Mover {
   const signal = AbortSignal.any([context.signal, stopped.signal]);
   setMaxListeners(0, signal);
   const weights = createWeights(concurrency);
+  const commits = createWeights(batchesCommitting);
   const batchWeight = Math.max(1, Math.floor(concurrency / 2));
   const journal = createJournals(context);
   const going = new Set<Promise<void>>();
@@ -56,13 +58,19 @@ export function createMover(move: Move, context: TaskContext): Mover {
   let bytesInBatch = 0;
 
   const pathOf = (file: FileItem) => (intoFolder ? path + nameOf(file) : path);
-  const start = async (weight: number, work: () => Promise<void>): Promise<void> => {
-    const leave = await weights.take(weight);
+  /** `staged`: it has no bytes to move any more, and lets others begin while it waits for the store. */
+  const start = async (weight: number, work: (staged: () => Promise<void>) => Promise<void>): Promise<void> => {
+    let leave = await weights.take(weight);
+    const staged = async () => {
+      const done = await commits.take(1);
+      leave();
+      leave = done;
+    };
     if (failed !== undefined) {
       leave();
       throw failed.error;
     }
-    const piece = work()
+    const piece = work(staged)
       .catch((error: unknown) => {
         failed ??= { error };
         stopped.abort(error);
@@ -84,7 +92,7 @@ export function createMover(move: Move, context: TaskContext): Mover {
       throw failure('CHECKSUM_MISMATCH', { path: pathOf(file), what: `on the way from ${file.path}` });
     }
   };
-  const write = async (files: readonly FileItem[], parts: Parts): Promise<void> => {
+  const write = async (files: readonly FileItem[], parts: Parts, staged?: () => Promise<void>): Promise<void> => {
     const hashes = new Map<FileItem, string>();
     const sent = async function* () {
       for (const file of files) yield checked(file, (md5) => hashes.set(file, md5), verify === 'checksum');
@@ -92,7 +100,7 @@ export function createMover(move: Move, context: TaskContext): Mover {
     const report = await operation(to, 'write')(
       path,
       { kind: 'files', files: sent() },
-      optionsOf(parts, signal, context),
+      optionsOf(parts, signal, context, staged),
     );
     paths.push(...report.paths);
     context.count({ files: files.length });
@@ -103,7 +111,8 @@ export function createMover(move: Move, context: TaskContext): Mover {
     const files = batch;
     batch = [];
     bytesInBatch = 0;
-    await start(batchWeight, () => write(files, { bytes: partBytes, atOnce: batchWeight, resume: versionOf }));
+    const parts = { bytes: partBytes, atOnce: batchWeight, resume: versionOf };
+    await start(batchWeight, (staged) => write(files, parts, staged));
   };
 
   return {
@@ -151,14 +160,22 @@ export function createMover(move: Move, context: TaskContext): Mover {
   };
 }
 
-function optionsOf(parts: Parts, signal: AbortSignal, context: TaskContext): WriteOptions {
+function optionsOf(
+  parts: Parts,
+  signal: AbortSignal,
+  context: TaskContext,
+  staged: (() => Promise<void>) | undefined,
+): WriteOptions {
   let bytes = 0;
   return {
     signal,
     mode: 'replace',
     parts,
     // Each file is a result of its own: a copy that was ended goes on with the others when it is started again.
-    beforeCommit: async () => signal.throwIfAborted(),
+    async beforeCommit() {
+      signal.throwIfAborted();
+      await staged?.();
+    },
     onProgress(sent) {
       context.count({ bytes: (sent.bytes ?? bytes) - bytes });
       bytes = sent.bytes ?? bytes;
