@@ -1,5 +1,6 @@
 // Files beside the tools that people use today: S3 beside rclone, SFTP beside sftp, and S3 to Dropbox beside its slower side.
 
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -57,9 +58,15 @@ export async function benchFiles(rounds: number, args: readonly string[]): Promi
   }
 }
 
+/** What the last one has left to be written to the disk is no matter of the next one. */
+export function measured(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Measured> {
+  execFileSync('sync');
+  return measure(command, args, { ...process.env, ...env });
+}
+
 /** A run of one definition, as a process of its own. */
 export function pipe(file: string, env: NodeJS.ProcessEnv) {
-  return () => measure(process.execPath, [program, 'run', file], { ...process.env, ...env });
+  return () => measured(process.execPath, [program, 'run', file], env);
 }
 
 /** A file of so many MiB, no two of which are the same. */

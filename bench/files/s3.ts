@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { alternate, type Measured, measure } from '../measure.ts';
-import { concurrency, makeFile, partSize, pipe, report, type Sizes } from './main.ts';
+import { alternate, type Measured } from '../measure.ts';
+import { concurrency, makeFile, measured, partSize, pipe, report, type Sizes } from './main.ts';
 import { startS3 } from './servers.ts';
 
 export async function benchS3(folder: string, rounds: number, sizes: Sizes): Promise<void> {
@@ -16,7 +16,7 @@ export async function benchS3(folder: string, rounds: number, sizes: Sizes): Pro
       `[s]\ntype = s3\nprovider = Other\nendpoint = ${endpoint}\naccess_key_id = ${id}\nsecret_access_key = ${secret}\nregion = us-east-1\nforce_path_style = true\n`,
     );
     const rclone = (...args: string[]) =>
-      measure('env', [
+      measured('env', [
         '-u',
         'AWS_CA_BUNDLE',
         'rclone',
@@ -52,9 +52,11 @@ export async function benchS3(folder: string, rounds: number, sizes: Sizes): Pro
     await compare(`local to S3, ${sizes.small} files of 20 KB`, copy('c', 'small', '/lake/small/'), () =>
       rclone('copy', '--ignore-times', small, 's:bench/small'),
     );
-    await compare(`S3 to local, ${sizes.small} files of 20 KB`, copy('d', '/lake/small', 'p/'), () =>
-      rclone('copy', '--ignore-times', 's:bench/small', join(folder, 'r')),
-    );
+    // Into a new folder each time: what takes the place of other files also has to remove them.
+    let folders = 0;
+    const ours = () => copy('d', '/lake/small', `p${++folders}/`)();
+    const theirs = () => rclone('copy', '--ignore-times', 's:bench/small', join(folder, `r${folders}`));
+    await compare(`S3 to local, ${sizes.small} files of 20 KB`, ours, theirs);
     await fillKeys(folder, sizes.keys, rclone);
     const list = task('e', { op: 'list', path: '/lake/keys', recursive: true });
     await compare(`listing ${sizes.keys} keys`, list, () => rclone('lsf', '-R', 's:bench/keys'));

@@ -1,8 +1,8 @@
 // SFTP beside OpenSSH's own client, one large file both ways, with OpenSSH's own server.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { alternate, measure } from '../measure.ts';
-import { concurrency, makeFile, partSize, pipe, report, type Sizes } from './main.ts';
+import { alternate } from '../measure.ts';
+import { concurrency, makeFile, measured, partSize, pipe, report, type Sizes } from './main.ts';
 import { startSshd } from './servers.ts';
 
 export async function benchSftp(folder: string, rounds: number, { sftp: size }: Sizes): Promise<void> {
@@ -30,7 +30,7 @@ export async function benchSftp(folder: string, rounds: number, { sftp: size }: 
       return () => {
         writeFileSync(batch, `${line}\n`);
         const options = ['-q', '-P', `${port}`, '-i', keyFile, '-o', `UserKnownHostsFile=${knownHosts}`];
-        return measure('sftp', [...options, '-b', batch, `${user}@127.0.0.1`]);
+        return measured('sftp', [...options, '-b', batch, `${user}@127.0.0.1`]);
       };
     };
     const at = (name: string) => join(folder, name);
