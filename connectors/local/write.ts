@@ -4,7 +4,8 @@ import type { FileStream } from '../../engine/contracts/data.ts';
 import { createPool } from '../shared/pool.ts';
 import { nameInFolder, sameName, severalFor } from '../shared/target-names.ts';
 import type { Places } from './place.ts';
-import { createStaging, type Staged } from './staging.ts';
+import type { Staged } from './staged.ts';
+import { createStaging } from './staging.ts';
 
 /** Files that can be read in any order are written so many at a time; Node has four threads for the disk. */
 const atOnce = 4;
