@@ -29,6 +29,7 @@ export async function startS3(folder: string): Promise<S3> {
 }
 
 async function makeBucket(endpoint: string, accessKeyId: string, secretAccessKey: string): Promise<void> {
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const { CreateBucketCommand, S3Client } = await import('@aws-sdk/client-s3');
   const credentials = { accessKeyId, secretAccessKey };
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
