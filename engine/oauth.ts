@@ -1,6 +1,6 @@
 // OAuth 2 (RFC 6749) at the token endpoint: the application, what an answer changes, and what a refusal means.
 import type { Configuration, TokenEndpointResponse } from 'openid-client';
-import type { OAuth } from './contracts/connector.ts';
+import type { OAuth } from './contracts/http.ts';
 import { failure } from './errors.ts';
 
 /** How long the token endpoint may take, where the connection does not say. */

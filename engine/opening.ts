@@ -2,9 +2,10 @@
 
 import { type FoundConnection, openConnection } from './connections.ts';
 import { loaderOf, partOf } from './connector-parts.ts';
-import type { AnyConnection, AnyConnector, ConnectorContext, Wire } from './contracts/connector.ts';
+import type { AnyConnection, AnyConnector, ConnectorContext } from './contracts/connector.ts';
 import type { Credential } from './contracts/credentials.ts';
 import type { Value } from './contracts/data.ts';
+import type { Wire } from './contracts/http.ts';
 import type { Log } from './contracts/task.ts';
 import { failure } from './errors.ts';
 import type { Parts } from './parts.ts';

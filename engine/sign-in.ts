@@ -1,7 +1,7 @@
 // A person allows the access: in a browser that comes back to this machine, or on another device.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { OAuth } from './contracts/connector.ts';
+import type { OAuth } from './contracts/http.ts';
 import { failure } from './errors.ts';
 import { configurationOf, tokenFailure, tokenFields } from './oauth.ts';
 

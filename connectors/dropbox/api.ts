@@ -1,7 +1,8 @@
 // Calls of the Dropbox API: metadata by the SDK, bytes as its HTTP documentation says ("Request and response formats"); what a refusal is.
 import type { Dropbox, DropboxAuth, DropboxResponse } from 'dropbox';
-import type { CallOptions, ConnectorContext, OAuth } from '../../engine/contracts/connector.ts';
+import type { CallOptions, ConnectorContext } from '../../engine/contracts/connector.ts';
 import type { Value } from '../../engine/contracts/data.ts';
+import type { OAuth } from '../../engine/contracts/http.ts';
 import { type Failure, failure } from '../../engine/errors.ts';
 import type { DropboxConfig } from '../../schemas/generated/types.ts';
 import type { Access } from '../shared/http/access.ts';

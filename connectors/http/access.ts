@@ -1,6 +1,7 @@
 // How a request is authenticated.
-import type { ConnectorContext, OAuth } from '../../engine/contracts/connector.ts';
+import type { ConnectorContext } from '../../engine/contracts/connector.ts';
 import type { Credential } from '../../engine/contracts/credentials.ts';
+import type { OAuth } from '../../engine/contracts/http.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { HttpConfig } from '../../schemas/generated/types.ts';

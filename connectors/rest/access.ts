@@ -1,7 +1,8 @@
 // How the requests of a manifest's service are authenticated.
-import type { ConnectorContext, OAuth } from '../../engine/contracts/connector.ts';
+import type { ConnectorContext } from '../../engine/contracts/connector.ts';
 import type { Credential } from '../../engine/contracts/credentials.ts';
 import type { Value } from '../../engine/contracts/data.ts';
+import type { OAuth } from '../../engine/contracts/http.ts';
 import { durationMs } from '../../engine/duration.ts';
 import { failure } from '../../engine/errors.ts';
 import type { Manifest, ManifestAuth } from '../../schemas/generated/types.ts';

@@ -1,6 +1,7 @@
 // Tokens of OAuth 2 (RFC 6749): used while they are good, renewed ahead of their end and after a refusal.
-import type { CallOptions, ConnectorContext, OAuth } from '../../engine/contracts/connector.ts';
+import type { CallOptions, ConnectorContext } from '../../engine/contracts/connector.ts';
 import type { Credential } from '../../engine/contracts/credentials.ts';
+import type { OAuth } from '../../engine/contracts/http.ts';
 import { failure } from '../../engine/errors.ts';
 import { configurationOf, tokenFailure, tokenFields } from '../../engine/oauth.ts';
 

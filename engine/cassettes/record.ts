@@ -1,7 +1,7 @@
 // Records what the connections of a run say over HTTP, and writes it as cassettes when the run has ended.
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { type Compression, compressionOf, decompress } from '../compression.ts';
-import type { Wire, WireAnswer, WireRequest } from '../contracts/connector.ts';
+import type { Wire, WireAnswer, WireRequest } from '../contracts/http.ts';
 import { asFailure, failure } from '../errors.ts';
 import type { Redactor } from '../redact.ts';
 import { shownPath } from '../shown-path.ts';

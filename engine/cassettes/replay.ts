@@ -1,5 +1,5 @@
 // Answers from cassettes in place of the network: each recorded exchange once, in the order of those that are alike.
-import type { Wire, WireRequest } from '../contracts/connector.ts';
+import type { Wire, WireRequest } from '../contracts/http.ts';
 import { failure } from '../errors.ts';
 import { shownPath } from '../shown-path.ts';
 import { cassetteFile, type Exchange, readCassette } from './cassette.ts';

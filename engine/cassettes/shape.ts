@@ -1,5 +1,5 @@
 // Requests and answers in the form they have in a cassette: base URLs by name, bodies as text, and without what is secret.
-import type { WireRequest } from '../contracts/connector.ts';
+import type { WireRequest } from '../contracts/http.ts';
 import { mark } from '../secret.ts';
 import type { Body, Exchange } from './cassette.ts';
 

@@ -1,6 +1,7 @@
 // The contract between the engine and connectors: operations, their options and what they give.
 import type { Credential } from './credentials.ts';
 import type { Buffers, Column, FileItem, Range, Row, RowStream, Stream, Value } from './data.ts';
+import type { OAuth, Wire } from './http.ts';
 import type { Log } from './task.ts';
 
 export interface CallOptions {
@@ -246,36 +247,6 @@ export interface ConnectorContext {
   readonly wire?: Wire | undefined;
 }
 
-/** What HTTP goes through: it records what passes, or answers in place of the network. */
-export interface Wire {
-  /** The network is never asked, so that there is nothing to be careful of. */
-  readonly offline: boolean;
-  send(request: WireRequest, network: (request: WireRequest) => Promise<WireAnswer>): Promise<WireAnswer>;
-}
-
-export interface WireRequest {
-  method: string;
-  /** With the credential, where it goes into the query. */
-  url: URL;
-  /** Without it. */
-  plain: URL;
-  /** What the connection puts before its paths. */
-  base?: string | undefined;
-  /** By lower-case name. */
-  headers: Record<string, string>;
-  body?: Uint8Array | AsyncIterable<Uint8Array>;
-  signal: AbortSignal;
-}
-
-export interface WireAnswer {
-  status: number;
-  /** By lower-case name; several of one name are joined by a comma. */
-  headers: Record<string, string>;
-  body: AsyncIterable<Uint8Array>;
-  /** Ends the connection where the body is not read. */
-  drop(): void;
-}
-
 export interface Connector<Config = never, K extends Capability = Capability> {
   readonly name: string;
   readonly capabilities: readonly K[];
@@ -287,26 +258,6 @@ export interface Connector<Config = never, K extends Capability = Capability> {
   open(config: Config, context: ConnectorContext): Connection<K>;
   /** How its tokens are got, where this connection uses OAuth 2. */
   oauth?(config: Config): OAuth | undefined;
-}
-
-/** An application at a service that gives tokens (RFC 6749). Its secret, where it has one, is the field `client_secret`. */
-export interface OAuth {
-  /** Who allows the access: a person in the browser, or the application itself. */
-  flow: 'authorization_code' | 'client_credentials';
-  clientId: string | undefined;
-  tokenUrl: string;
-  authorizeUrl?: string | undefined;
-  /** RFC 8628. */
-  deviceUrl?: string | undefined;
-  scopes: readonly string[];
-  scopeSeparator: string;
-  /** RFC 7636. */
-  pkce: boolean;
-  clientAuth: 'basic' | 'body';
-  /** More parameters for the authorize URL. */
-  authorizeParams: Record<string, string>;
-  /** How long the token endpoint may take; 30 s unless told. */
-  timeoutMs?: number | undefined;
 }
 
 /** A connector whose config is not known here. */

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
-import type { ConnectorContext, WireAnswer, WireRequest } from '../../../engine/contracts/connector.ts';
+import type { ConnectorContext } from '../../../engine/contracts/connector.ts';
+import type { WireAnswer, WireRequest } from '../../../engine/contracts/http.ts';
 import { durationMs } from '../../../engine/duration.ts';
 import { asFailure, type Failure, failure } from '../../../engine/errors.ts';
 import type { HttpConfig } from '../../../schemas/generated/types.ts';
