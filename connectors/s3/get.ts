@@ -42,7 +42,7 @@ export async function readWhole(
       throw failure('BODY_TRUNCATED', { url: at.shown, received, expected: asked.end - asked.position });
     }
     if (wanted !== undefined && crc32Text(taken.body.reduce((sum, chunk) => crc32(chunk, sum), 0)) !== wanted)
-      throw mismatch(at);
+      throw mismatch(at, { retry: true });
     return taken.body;
   };
   return store.retry(() => store.directly('GetObject', at, { signal }, once), { signal });
@@ -63,7 +63,7 @@ export function checkRange(
   const until = from + (length ?? Number.POSITIVE_INFINITY);
   if (from === position && (!Number.isFinite(end) || until === end)) return until;
   const reason = `the store gave the bytes ${from} to ${until} where ${position} to ${end} were asked for`;
-  throw failure('IO_FAILED', { path: shown, reason });
+  throw failure('IO_FAILED', { path: shown, reason }, { retry: true });
 }
 
 interface Answer {
@@ -143,8 +143,9 @@ export async function* checked(stream: Readable, wanted: string | undefined): As
   if (wanted !== undefined && crc32Text(sum) !== wanted) throw new Error('checksum mismatch');
 }
 
-export function mismatch({ shown }: Location, cause?: unknown): Failure {
-  return failure('CHECKSUM_MISMATCH', { path: shown, what: 'on the way from the store' }, { cause });
+/** To be tried again only where nothing of the bytes was handed on. */
+export function mismatch({ shown }: Location, options: { cause?: unknown; retry?: boolean }): Failure {
+  return failure('CHECKSUM_MISMATCH', { path: shown, what: 'on the way from the store' }, options);
 }
 
 export function changed({ shown }: Location): Failure {

@@ -239,9 +239,7 @@ async function nextOf(body: Body, at: Location, signal: AbortSignal): Promise<Ui
     next = await body.chunks.next();
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    if (/checksum mismatch/i.test((error as Error).message)) {
-      throw mismatch(at, error);
-    }
+    if (/checksum mismatch/i.test((error as Error).message)) throw mismatch(at, { cause: error });
     throw truncated(error);
   }
   signal.throwIfAborted();

@@ -54,19 +54,31 @@ describe('reading', () => {
     object.etag = etag;
   });
 
-  test('bytes that differ from their checksum are an error', async () => {
-    const { connection, fail } = await store({ checksums: 'when_supported' });
-    await put(connection, 'a', pattern(100_000));
+  test('bytes that differ from their checksum are asked for again while nothing of them was used', async () => {
+    const { server, connection, retries, fail } = await store({ checksums: 'when_supported' });
+    await put(connection, 'small', pattern(100_000));
+    await put(connection, 'large', pattern(mib));
+    fail('GET', { corrupt: true }, { corrupt: true });
+    expect((await get(connection, 'small')).equals(pattern(100_000))).toBe(true);
+    expect(retries).toEqual(['CHECKSUM_MISMATCH', 'CHECKSUM_MISMATCH']);
     fail('GET', { corrupt: true });
-    expect((await failureOf(get(connection, 'a'))).code).toBe('CHECKSUM_MISMATCH');
-    expect((await get(connection, 'a')).equals(pattern(100_000))).toBe(true);
+    expect(await failureOf(get(connection, 'large'))).toMatchObject({ code: 'CHECKSUM_MISMATCH', retry: false });
+    expect(retries).toHaveLength(2);
+    server.fault = ({ method }) => (method === 'GET' ? { corrupt: true } : undefined);
+    expect((await failureOf(get(connection, 'small'))).code).toBe('CHECKSUM_MISMATCH');
   });
 
-  test('a length that is wrong is an error', async () => {
-    const { server, connection } = await store();
-    await put(connection, 'a', pattern(100_000));
+  test.each([100_000, mib])('a length that is wrong is asked for again, and then an error: %i bytes', async (bytes) => {
+    const { server, connection, retries, fail } = await store();
+    await put(connection, 'a', pattern(bytes));
+    fail('GET', { tooLong: 5 }, { tooLong: -5 });
+    expect((await get(connection, 'a')).equals(pattern(bytes))).toBe(true);
+    expect(retries).toEqual(['IO_FAILED', 'IO_FAILED']);
     server.fault = ({ method }) => (method === 'GET' ? { tooLong: 5 } : undefined);
-    expect(await failureOf(get(connection, 'a'))).toMatchObject({ code: expect.stringMatching(/IO_FAILED|TRUNCATED/) });
+    expect(await failureOf(get(connection, 'a'))).toMatchObject({
+      code: 'IO_FAILED',
+      message: expect.stringContaining(`the bytes 0 to ${bytes + 5} where 0 to ${bytes} were asked for`),
+    });
   });
 
   test('silence ends', async () => {
