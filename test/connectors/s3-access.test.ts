@@ -1,4 +1,5 @@
 // Who may do what in S3 and how it is told: keys, roles, regions, clocks; and keys, folders and headers as the store keeps them.
+import dns from 'node:dns';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -21,7 +22,7 @@ import {
   writeOptions,
 } from '../conformance/files.ts';
 import { collect, failureOf } from '../conformance/streams.ts';
-import { startS3Server, testKey } from '../servers/s3.ts';
+import { type S3Server, startS3Server, testKey } from '../servers/s3.ts';
 import { connectTo, smallParts } from '../servers/s3-storage.ts';
 
 afterEach(() => {
@@ -177,6 +178,73 @@ describe('credentials', () => {
     });
     if (web) expect(asked[0]!.signature).toBeUndefined();
     else expect(asked[0]!.signature).toMatch(/Credential=AKIDTEST\/\d+\/us-east-1\/sts\/aws4_request/);
+  });
+});
+
+test('anonymous reads what is for everybody, and writes nothing', async () => {
+  const { server, connection, bucket } = await store(
+    { ...smallParts, anonymous: true },
+    { credential: credentialOf({}) },
+  );
+  const owner = connectTo(server);
+  onTestFinished(() => owner.close());
+  const large = pattern(1024 * 1024);
+  await put(owner, 'in/a.csv', 'a');
+  await put(owner, 'in/large', large);
+  expect(await failureOf(get(connection, 'in/a.csv'))).toMatchObject({ code: 'PERMISSION_DENIED' });
+  bucket.public = true;
+  server.calls.length = 0;
+  expect(await connection.verify({ signal: never })).toEqual({ ok: true });
+  expect(await text(connection, 'in/a.csv')).toBe('a');
+  expect((await get(connection, 'in/large')).equals(large)).toBe(true);
+  const all = await collect(connection.list('', { signal: never, recursive: true }));
+  expect(all.map(({ path }) => path)).toEqual(['in/a.csv', 'in/large']);
+  for (const size of [1, 6_000_000])
+    expect(await failureOf(put(connection, 'b', pattern(size)))).toMatchObject({ code: 'PERMISSION_DENIED' });
+  expect(server.contents('bucket')).toEqual(['in/a.csv', 'in/large']);
+  expect(server.calls.filter(({ headers }) => headers.authorization !== undefined)).toEqual([]);
+});
+
+describe('the bucket in the name of the host', () => {
+  /** Not every system knows that all of `.localhost` is this machine (RFC 6761, 6.3). */
+  function resolveLocalhost() {
+    const lookup = dns.lookup as (host: string, ...rest: unknown[]) => void;
+    const own = ((host: string, ...rest: unknown[]) =>
+      lookup(host.endsWith('.localhost') ? '127.0.0.1' : host, ...rest)) as typeof dns.lookup;
+    vi.spyOn(dns, 'lookup').mockImplementation(own);
+    onTestFinished(() => void vi.restoreAllMocks());
+  }
+  const hosts = ({ calls }: S3Server) => [...new Set(calls.map(({ headers }) => headers.host!.split(':')[0]))];
+
+  test('path_style: false puts it there, for all requests', async () => {
+    resolveLocalhost();
+    const { server } = await store();
+    const endpoint = server.url.replace('127.0.0.1', 'localhost');
+    const connection = connectTo(server, { ...smallParts, path_style: false, endpoint });
+    onTestFinished(() => connection.close());
+    expect(await connection.verify({ signal: never })).toEqual({ ok: true });
+    const large = pattern(12 * 1024 * 1024);
+    await put(connection, 'in/a b+ü.csv', 'a');
+    await put(connection, 'large', large);
+    await connection.copy('large', 'copy of large', { signal: never });
+    expect(await text(connection, 'in/a b+ü.csv')).toBe('a');
+    expect((await get(connection, 'copy of large')).equals(large)).toBe(true);
+    const all = await collect(connection.list('', { signal: never, recursive: true }));
+    expect(all.map(({ path }) => path)).toEqual(['copy of large', 'in/a b+ü.csv', 'large']);
+    await connection.removeFiles(['large', 'copy of large'], { signal: never });
+    await connection.remove('in/a b+ü.csv', { signal: never });
+    expect(server.contents('bucket')).toEqual([]);
+    expect(hosts(server)).toEqual(['bucket.localhost']);
+  });
+
+  test('path_style: true, and an endpoint where nothing is said, leave the host as it is', async () => {
+    for (const style of [{ path_style: true }, {}]) {
+      const { server, connection } = await store({ ...smallParts, ...style });
+      await put(connection, 'a', 'a');
+      await put(connection, 'large', pattern(6_000_000));
+      expect(await text(connection, 'a')).toBe('a');
+      expect(hosts(server)).toEqual(['127.0.0.1']);
+    }
   });
 });
 

@@ -37,6 +37,8 @@ export interface Upload {
 
 export interface Bucket {
   region: string;
+  /** Everybody may list and read it. */
+  public: boolean;
   objects: Map<string, StoredObject>;
   /** In the order of their bytes. */
   keys(): { text: string; bytes: Buffer }[];
@@ -108,6 +110,7 @@ function createBucket(region: string): Bucket {
   let sorted: { text: string; bytes: Buffer }[] | undefined;
   return {
     region,
+    public: false,
     objects,
     keys() {
       sorted ??= [...objects.keys()]

@@ -94,7 +94,8 @@ export async function startS3Server({ region = 'us-east-1' } = {}): Promise<S3Se
 
 async function handle(server: S3Server, region: string, request: IncomingMessage, response: ServerResponse) {
   const { store } = server;
-  const [path, search = ''] = request.url!.split('?') as [string, string?];
+  const [asked, search = ''] = request.url!.split('?') as [string, string?];
+  const path = `${hostedBucket(request)}${asked}`;
   const [, bucketName = '', rawKey = ''] = /^\/([^/]*)\/?(.*)$/s.exec(path)!;
   const query = new URLSearchParams(search);
   const key = decodeURIComponent(rawKey);
@@ -110,7 +111,7 @@ async function handle(server: S3Server, region: string, request: IncomingMessage
     const { retryAfter } = fault.refuse;
     return refuse(response, fault.refuse, retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) });
   }
-  const refusal = refusalOf(request, server.keys, region);
+  const refusal = isForAll(store, call) ? undefined : refusalOf(request, server.keys, region);
   if (refusal !== undefined) {
     request.resume();
     return refuse(response, refusal);
@@ -208,6 +209,17 @@ async function handle(server: S3Server, region: string, request: IncomingMessage
   }
   if (object === undefined) throw new Refused(404, 'NoSuchKey', 'The specified key does not exist.');
   return giveObject(server, object, request, response, fault);
+}
+
+/** "Virtual hosting of buckets": of `bucket.localhost` it is `/bucket`, as it would be in the path. */
+function hostedBucket({ headers }: IncomingMessage): string {
+  const [, name] = /^([^:]+)\.localhost(?::\d+)?$/.exec(headers.host ?? '') ?? [];
+  return name === undefined ? '' : `/${name}`;
+}
+
+/** Whether it is a request without a signature that a public bucket answers. */
+function isForAll({ buckets }: S3Store, { method, bucket, headers }: S3Call): boolean {
+  return headers.authorization === undefined && /^(GET|HEAD)$/.test(method) && buckets.get(bucket)?.public === true;
 }
 
 async function takeBody(server: S3Server, request: IncomingMessage, fault: S3Fault): Promise<Blob> {
