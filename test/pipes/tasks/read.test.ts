@@ -91,6 +91,29 @@ describe('read of files', () => {
     expect(second).toEqual({ id: '2', file: expect.stringMatching(/b\.csv$/) });
   });
 
+  it('refuses files whose columns differ, unless all columns are asked for', async () => {
+    const some = createFiles({ 'a.csv': 'id,n\n1,x\n', 'b.csv': 'n,id\ny,2\n', 'c.csv': 'id,m\n3,z\n' });
+    const read = async (path: string, params = {}) => {
+      const { output } = await run('read', { path, ...params }, undefined, { files: some });
+      const { output: rows } = await run('limit', { rows: 10 }, output);
+      return collect(rows);
+    };
+    for (const params of [{ schema: 'strict' }, {}]) {
+      const message = await failureOf(read('*.csv', params));
+      expect(message).toMatch(/^COLUMNS_DIFFER \S*c\.csv: its columns differ from those of \S*a\.csv: /);
+      expect(message).toContain('without n and with m as well; say `schema: union` to read both');
+      expect(await read('{a,b}.csv', params)).toEqual([
+        { id: '1', n: 'x' },
+        { id: '2', n: 'y' },
+      ]);
+    }
+    expect(await read('*.csv', { schema: 'union' })).toEqual([
+      { id: '1', n: 'x', m: null },
+      { id: '2', n: 'y', m: null },
+      { id: '3', n: null, m: 'z' },
+    ]);
+  });
+
   it('adds when a file was changed', async () => {
     const some = files();
     utimesSync(join(some.folder, 'in/a.csv'), 0, Date.UTC(2026, 0, 5) / 1000);
