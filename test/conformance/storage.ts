@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AnyConnection, AnyConnector, Capability, Entry } from '../../engine/contracts/connector.ts';
 import type { FileItem, Range } from '../../engine/contracts/data.ts';
-import { failure } from '../../engine/errors.ts';
+import { type ErrorCode, failure } from '../../engine/errors.ts';
 import { bytesInUse, fileOf, get, itemAt, never, pattern, put, streamOf, text, writeOptions } from './files.ts';
 import { collect, failureOf } from './streams.ts';
 
@@ -11,7 +11,17 @@ interface OpenStorage {
   connection: AnyConnection;
   /** Whatever is in the store, with parts and temporary files, seen without the connector. Sorted. */
   contents(): Promise<string[]>;
+  /** Nothing may be done in this folder until it is allowed again. Absent where the store cannot be told so. */
+  deny?(connection: AnyConnection, folder: string): Promise<Denied>;
   close(): Promise<void>;
+}
+
+interface Denied {
+  /** The one it is denied to. */
+  connection: AnyConnection;
+  /** What the store can tell; PERMISSION_DENIED where nothing is said. */
+  code?: ErrorCode;
+  allow(): Promise<void>;
 }
 
 export interface StorageSuite {
@@ -246,6 +256,37 @@ export function describeStorage(name: string, suite: StorageSuite): void {
         const error = await failureOf(connection.read!('not-there.csv', { signal: never }));
         expect(error).toMatchObject({ code: 'NOT_FOUND', message: expect.stringContaining('not-there.csv') });
       });
+    });
+
+    test('what may not be done is told as such, and leaves nothing', async ({ skip }) => {
+      const { connection, contents, deny } = await open();
+      if (deny === undefined) return skip('this store cannot be told to refuse');
+      await put(connection, 'closed/a.csv', 'a');
+      await put(connection, 'b.csv', 'b');
+      const { connection: other, code = 'PERMISSION_DENIED', allow } = await deny(connection, 'closed');
+      const o = { signal: never };
+      const attempts: Record<string, () => Promise<unknown>> = {
+        read: () => get(other, 'closed/a.csv'),
+        write: () => put(other, 'closed/new.csv', 'new'),
+        'write in place of a file': () => put(other, 'closed/a.csv', 'other'),
+        'write much': () => put(other, 'closed/large.csv', pattern(12 * mib)),
+      };
+      if (can('list')) attempts.list = () => collect(other.list!('closed', o));
+      if (can('describe')) attempts.describe = () => other.describe!('closed/a.csv', o);
+      if (can('remove')) attempts.remove = () => other.remove!('closed/a.csv', o);
+      if (can('makeFolder')) attempts.makeFolder = () => other.makeFolder!('closed/folder', o);
+      if (can('copy')) attempts.copy = () => other.copy!('closed/a.csv', 'c.csv', o);
+      try {
+        for (const [name, attempt] of Object.entries(attempts)) {
+          const refused = { code, retry: false, message: expect.stringContaining('closed') };
+          expect(await failureOf(attempt()), name).toMatchObject(refused);
+        }
+        expect(await text(other, 'b.csv')).toBe('b');
+      } finally {
+        await allow();
+      }
+      expect(await contents()).toEqual(['b.csv', 'closed/a.csv']);
+      expect(await text(connection, 'closed/a.csv')).toBe('a');
     });
 
     describe('modes', () => {

@@ -25,6 +25,10 @@ describeStorage('dropbox', {
       connection: connector.open({ base_url: server.url }, connectorContext('box', { credential: token })),
       contents: async () => server.contents(),
       close: () => server.close(),
+      async deny(connection, folder) {
+        server.share(`/${folder}`, { restricted: true });
+        return { connection, allow: async () => server.unshare(`/${folder}`) };
+      },
     };
   },
 });
@@ -117,6 +121,46 @@ describe('tokens', () => {
       connector.open({ base_url }, connectorContext('box', { credential: token }));
     expect(open('http://api.example.com')).toThrow(/must begin with https/);
     expect(open('https://api.example.com')).not.toThrow();
+  });
+});
+
+describe('a shared folder', () => {
+  test('is a folder where it is mounted', async () => {
+    const { connection, server } = await connected();
+    server.share('/Team/Reports');
+    await put(connection, 'Team/Reports/in/a.csv', 'x');
+    expect(server.contents()).toEqual(['Team/Reports/in/a.csv']);
+    expect(await text(connection, 'team/reports/in/a.csv')).toBe('x');
+    const all = await collect(connection.list('Team/Reports', { signal: never, recursive: true }));
+    expect(all.map(({ kind, path }) => `${kind} ${path}`)).toEqual([
+      'folder Team/Reports/in',
+      'file Team/Reports/in/a.csv',
+    ]);
+    expect(await connection.describe('Team/Reports', { signal: never })).toEqual({ kind: 'folder' });
+    await connection.remove('Team/Reports/in/a.csv', { signal: never });
+    expect(server.contents()).toEqual([]);
+  });
+
+  test('may be one that can only be read', async () => {
+    const { connection, server, retries } = await connected();
+    await put(connection, 'Reports/a.csv', 'x');
+    server.share('/Reports', { readOnly: true });
+    expect(await text(connection, 'Reports/a.csv')).toBe('x');
+    expect(await collect(connection.list('Reports', { signal: never }))).toMatchObject([{ path: 'Reports/a.csv' }]);
+    for (const work of [
+      () => put(connection, 'Reports/a.csv', 'other'),
+      () => put(connection, 'Reports/new/b.csv', pattern(5 * mib)),
+      () => connection.remove('Reports/a.csv', { signal: never }),
+      () => connection.makeFolder('Reports/new', { signal: never }),
+    ]) {
+      expect(await failureOf(work())).toMatchObject({
+        code: 'PERMISSION_DENIED',
+        message: expect.stringMatching(/^\/box\/Reports\/.*no_write_permission/),
+      });
+    }
+    expect(retries).toEqual([]);
+    expect(server.contents()).toEqual(['Reports/a.csv']);
+    expect(await text(connection, 'Reports/a.csv')).toBe('x');
   });
 });
 

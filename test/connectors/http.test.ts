@@ -23,10 +23,20 @@ describeStorage('http', {
     const server = await startHttpServer();
     const folder = mkdtempSync(join(tmpdir(), 'pipewright-store-'));
     const files: Parameters<typeof storeHandler>[1] = new Map();
-    server.otherwise(storeHandler(folder, files));
+    const store = storeHandler(folder, files);
+    server.otherwise(store);
     return {
       connection: connector.open({ base_url: server.url }, connectorContext('store')),
       contents: async () => [...files.keys()].sort(),
+      async deny(connection, closed) {
+        server.otherwise((request, response, received) => {
+          if (!request.url!.startsWith(`/${closed}/`)) return store(request, response, received);
+          request.resume();
+          response.writeHead(403).end();
+        });
+        // The server tells 403 for whoever asks: the login, or what it may do.
+        return { connection, code: 'CREDENTIAL_REFUSED', allow: async () => server.otherwise(store) };
+      },
       async close() {
         await server.close();
         rmSync(folder, { recursive: true });

@@ -33,6 +33,7 @@ import {
   text,
   writeOptions,
 } from '../conformance/files.ts';
+import { asOrdinaryUser, closeFolder } from '../conformance/ordinary-user.ts';
 import { describeStorage } from '../conformance/storage.ts';
 import { collect, failureOf } from '../conformance/streams.ts';
 
@@ -61,6 +62,10 @@ describeStorage('local', {
       connection: connector.open({ root }, connectorContext('files')),
       contents: async () => filesIn(root),
       close: async () => rmSync(root, { recursive: true }),
+      async deny(connection, folder) {
+        const closed = closeFolder(root, folder);
+        return { connection, allow: async () => closed.open() };
+      },
     };
   },
 });
@@ -388,17 +393,6 @@ function canMount(): boolean {
     return false;
   } finally {
     rmSync(folder, { recursive: true });
-  }
-}
-
-/** Root may touch everything, so the work is done as someone else. */
-async function asOrdinaryUser(work: () => Promise<void>): Promise<void> {
-  if (process.getuid?.() !== 0) return work();
-  process.seteuid!(65_534);
-  try {
-    await work();
-  } finally {
-    process.seteuid!(0);
   }
 }
 

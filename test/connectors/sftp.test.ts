@@ -15,9 +15,11 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connector } from '../../connectors/sftp/index.ts';
+import type { AnyConnection } from '../../engine/contracts/connector.ts';
 import type { Failure } from '../../engine/errors.ts';
 import { secret } from '../../engine/secret.ts';
 import { connectorContext, get, itemAt, never, pattern, put, temporaryOf, text } from '../conformance/files.ts';
+import { closeFolder } from '../conformance/ordinary-user.ts';
 import { describeStorage } from '../conformance/storage.ts';
 import { collect, failureOf } from '../conformance/streams.ts';
 import { opensshServer, startSftpServer } from '../servers/sftp.ts';
@@ -45,6 +47,16 @@ function storage(answers: 'here' | 'openssh') {
       return {
         connection: connector.open(config, connectorContext('files', { credential })),
         contents: async () => filesIn(folder),
+        async deny(_: AnyConnection, closed: string) {
+          const { open } = closeFolder(folder, closed);
+          // OpenSSH's server is the user who began the session.
+          const connection = connector.open(config, connectorContext('files', { credential }));
+          const allow = async () => {
+            open();
+            await connection.close();
+          };
+          return { connection, allow };
+        },
         async close() {
           await server.close();
           rmSync(folder, { recursive: true });

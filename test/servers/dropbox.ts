@@ -17,6 +17,7 @@ import {
   Refused,
   refused,
 } from './dropbox-sessions.ts';
+import { createSharedFolders, type Sharing } from './dropbox-sharing.ts';
 
 interface Item {
   tag: 'file' | 'folder';
@@ -58,6 +59,9 @@ export interface DropboxServer {
   filesOf(path: string): string[];
   /** Takes it away for good. */
   forget(path: string): void;
+  /** Mounts a shared folder, or says anew what the user may do in it. */
+  share(path: string, how?: Sharing): void;
+  unshare(path: string): void;
   /** Bytes of uploads and downloads. */
   moved: { in: number; out: number };
   calls: { endpoint: string; headers: IncomingMessage['headers'] }[];
@@ -78,6 +82,7 @@ export async function startDropbox({
   const items = new Map<string, Item>();
   const revisions = new Map<string, Item>();
   const sessions = createSessions(folder, { again });
+  const shared = createSharedFolders();
   const cursors = new Map<string, { paths: string[]; at: number }>();
   const sockets = new Set<Socket>();
   let last = 0;
@@ -93,6 +98,7 @@ export async function startDropbox({
     path_lower: lower(item.display),
     path_display: item.display,
     id: `id:${item.rev}`,
+    ...shared.infoOf(item.display),
     ...(item.tag === 'folder'
       ? {}
       : {
@@ -128,6 +134,7 @@ export async function startDropbox({
   const commit = (content: Content, info: unknown, ...error: string[]) => {
     const { path, mode, strict_conflict: strict } = info as Argument;
     const at = checkPath(path);
+    shared.checkWrite(at, ...error);
     const tag = typeof mode === 'string' ? mode : (mode as { '.tag': string })['.tag'];
     const found = items.get(lower(at));
     if (found?.tag === 'folder') throw refused(...error, 'conflict', 'folder');
@@ -167,6 +174,7 @@ export async function startDropbox({
       root_info: { '.tag': 'team', root_namespace_id: rootNamespace, home_namespace_id: '1' },
     }),
     'files/get_metadata': ({ path }) => {
+      shared.checkRead(checkPath(path));
       const found = items.get(lower(checkPath(path)));
       if (found === undefined) throw refused('path', 'not_found');
       return metadata(found);
@@ -174,6 +182,7 @@ export async function startDropbox({
     // HTTP, files/list_folder: pages of at most `limit`, and with `recursive` the folder itself too.
     'files/list_folder': ({ path, recursive, limit = 2000 }) => {
       const at = lower(checkPath(path));
+      shared.checkRead(at);
       const found = items.get(at);
       if (at !== '' && found === undefined) throw refused('path', 'not_found');
       if (found?.tag === 'file') throw refused('path', 'not_folder');
@@ -190,6 +199,7 @@ export async function startDropbox({
     },
     'files/create_folder_v2': ({ path }) => {
       const at = checkPath(path);
+      shared.checkWrite(at, 'path');
       const found = items.get(lower(at));
       if (found !== undefined) throw refused('path', 'conflict', found.tag);
       makeParents(at, 'path');
@@ -202,6 +212,7 @@ export async function startDropbox({
       const at = lower(checkPath(path));
       const found = items.get(at);
       if (found === undefined) throw refused('path_lookup', 'not_found');
+      shared.checkWrite(at, 'path_write');
       if (rev !== undefined && rev !== found.rev) throw refused('path_write', 'conflict', 'file');
       for (const each of [...items.keys()]) if (each === at || each.startsWith(`${at}/`)) items.delete(each);
       return { metadata: metadata(found) };
@@ -306,6 +317,7 @@ export async function startDropbox({
   ) {
     const item = path.startsWith('rev:') ? revisions.get(path.slice(4)) : items.get(lower(path));
     if (item === undefined) throw refused('path', 'not_found');
+    shared.checkRead(item.display);
     if (item.tag === 'folder') throw refused('path', 'not_file');
     const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
     const start = Number(from ?? 0);
@@ -353,6 +365,13 @@ export async function startDropbox({
       for (const file of state.filesOf(path)) rmSync(file);
       items.delete(lower(path));
     },
+    share(path, how = {}) {
+      shared.share(path, how);
+      if (items.has(lower(path))) return;
+      makeParents(path, 'path');
+      items.set(lower(path), { tag: 'folder', display: path, rev: fresh('f'), modified: '', content: nothing });
+    },
+    unshare: (path) => shared.unshare(path),
     moved: { in: 0, out: 0 },
     calls: [],
     tokens: new Set(['good-token']),

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as sdk from '@aws-sdk/client-s3';
 import type { Config } from '../../connectors/s3/client.ts';
 import { connector } from '../../connectors/s3/index.ts';
+import type { AnyConnection } from '../../engine/contracts/connector.ts';
 import type { Credential } from '../../engine/contracts/credentials.ts';
 import { credentialOf } from '../../engine/secret.ts';
 import { connectorContext } from '../conformance/files.ts';
@@ -10,6 +11,9 @@ import { type S3Server, startS3Server, testKey } from './s3.ts';
 
 /** Small parts, few at once: what is in memory shows soon. */
 export const smallParts: Config = { part_size: '5MiB', concurrency: 2 };
+
+/** As a policy that allows nothing below a prefix. */
+const accessDenied = { status: 403, code: 'AccessDenied', message: 'Access Denied' };
 
 export const testCredential = credentialOf({ access_key_id: testKey.id, secret_access_key: testKey.secret });
 
@@ -30,6 +34,14 @@ export async function openS3Storage() {
       connection: connectTo(server, smallParts),
       contents: async () => server.contents('bucket'),
       close: () => server.close(),
+      async deny(connection: AnyConnection, folder: string) {
+        server.fault = ({ key, query }) =>
+          (query.get('prefix') ?? key).startsWith(`${folder}/`) ? { refuse: accessDenied } : undefined;
+        const allow = async () => {
+          server.fault = () => undefined;
+        };
+        return { connection, allow };
+      },
     };
   }
   return openForeign(new URL(url));
