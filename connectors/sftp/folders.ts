@@ -3,6 +3,7 @@ import { Failure, failure } from '../../engine/errors.ts';
 import { isLeftover } from '../shared/leftovers.ts';
 import { type Attributes, isFolder } from './attributes.ts';
 import type { Named } from './client.ts';
+import { isLeftPart } from './parts.ts';
 import { folderOf, type Place } from './place.ts';
 import type { Session } from './session.ts';
 
@@ -77,14 +78,23 @@ export async function* namesIn(
 /** So many entries of a folder are looked at: a list of millions would take longer than what is written there. */
 const mostLookedAt = 10_000;
 
-/** Removes what runs of this machine that were killed have left there. Whatever stands in the way, it stays. */
-export async function removeLeftovers(session: Session, { remote, shown }: Place, signal: AbortSignal): Promise<void> {
+/**
+ * Removes what runs of this machine that were killed have left there, but for part files, whose names it gives. Whatever
+ * stands in the way, it stays.
+ */
+export async function removeLeftovers(
+  session: Session,
+  { remote, shown }: Place,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const parts: string[] = [];
   try {
     let seen = 0;
     for await (const names of namesIn(session, { remote, shown }, signal)) {
       for (const name of names.filter(isLeftover)) {
         await session.call(shown, signal, (sftp, done) => sftp.unlink(`${remote}/${name}`, done));
       }
+      parts.push(...names.filter(isLeftPart));
       seen += names.length;
       if (seen >= mostLookedAt) break;
     }
@@ -92,4 +102,5 @@ export async function removeLeftovers(session: Session, { remote, shown }: Place
     // The folder may not be there yet.
     signal.throwIfAborted();
   }
+  return parts;
 }

@@ -27,7 +27,7 @@ export const connector = defineConnector({
     const places = createPlaces(context.name, config.root);
     const sessions = createSessions(config, context);
     const reading = { sessions, retry: context.retry };
-    const cleanedFolders = new Map<string, Promise<void>>();
+    const cleanedFolders = new Map<string, Promise<string[]>>();
 
     const look = (path: string, signal: AbortSignal) => {
       const place = places.at(path);
@@ -70,7 +70,7 @@ export const connector = defineConnector({
           const hint = '; use replace, create or append';
           throw failure('OPTION_UNSUPPORTED', { what: '`mode: upsert`', where: 'files', hint });
         }
-        return writeStaged(createStaging(places, sessions, o, cleanedFolders), path, stream, o, atOnce);
+        return writeStaged(createStaging(places, reading, o, cleanedFolders), path, stream, o, atOnce);
       },
 
       async describe(path, { signal }) {

@@ -1,14 +1,18 @@
 // Temporary files beside their targets, and how they take the targets' places.
 import type { WriteOptions } from '../../engine/contracts/connector.ts';
+import type { FileItem } from '../../engine/contracts/data.ts';
 import { Failure, failure } from '../../engine/errors.ts';
 import { createBuffers } from '../shared/buffers.ts';
-import { release, temporaryName } from '../shared/leftovers.ts';
+import { temporaryName } from '../shared/leftovers.ts';
 import type { StagedFile, Staging } from '../shared/staged-write.ts';
 import { type Attributes, isFile, isFolder, isLink } from './attributes.ts';
 import { makeFolder, probe, removeFolder, removeLeftovers } from './folders.ts';
-import type { Settable } from './packets.ts';
+import { uploadLarge } from './large.ts';
+import { closeFile, keepMode, syncFile } from './open-file.ts';
+import { findPart, isPartOf, type Part, releaseName } from './parts.ts';
 import { folderOf, nameOf, type Place, type Places } from './place.ts';
-import type { Session, Sessions } from './session.ts';
+import type { Reading } from './read.ts';
+import type { Session } from './session.ts';
 import { copyWithin, upload } from './upload.ts';
 
 /** A server that does not answer must not hold up the end of a failed run. */
@@ -23,15 +27,18 @@ interface Staged extends StagedFile {
   aside?: string | undefined;
   /** The target as it was when the write began. */
   before?: Attributes | undefined;
+  /** The temporary file, where a later run can go on with it. */
+  part?: Part;
 }
 
-/** `cleanedFolders`: where what killed runs have left was removed. */
+/** `cleanedFolders`: where what killed runs have left was removed, with the part files that are still there. */
 export function createStaging(
   places: Places,
-  sessions: Sessions,
+  reading: Reading,
   { mode, ...o }: WriteOptions,
-  cleanedFolders: Map<string, Promise<void>>,
+  cleanedFolders: Map<string, Promise<string[]>>,
 ): Staging<Staged> {
+  const { sessions } = reading;
   const begun: Staged[] = [];
   const foldersMade = new Set<string>();
   const foldersSeen = new Map<string, Promise<void>>();
@@ -52,6 +59,33 @@ export function createStaging(
     return cleaning;
   };
 
+  const isLarge = ({ once, size }: FileItem) =>
+    o.parts?.resume !== undefined && mode !== 'append' && !once && size !== undefined && size > o.parts.bytes;
+
+  const stageSmall = async (
+    session: Session,
+    { place, temporary, before }: Staged,
+    item: FileItem,
+    onBytes: (count: number) => void,
+    signal: AbortSignal,
+  ) => {
+    // Nobody else may look into it before it has the mode of the file whose place it takes.
+    const attributes = before === undefined ? {} : { mode: 0o600 };
+    const handle = await session.call<Buffer>(place.shown, signal, (sftp, done) =>
+      sftp.open(temporary, 'wx', attributes, done),
+    );
+    const open = { session, handle, shown: place.shown };
+    try {
+      if (before !== undefined) await keepMode(open, before, signal);
+      const from = mode === 'append' && before !== undefined ? await copyWithin(open, place, before, signal) : 0;
+      const buffers = createBuffers(session.sftp.mostBytes.write);
+      await upload(open, from, item.open(undefined, buffers), { buffers, signal, onBytes });
+      await syncFile(open, signal);
+    } finally {
+      await closeFile(open, signal);
+    }
+  };
+
   return {
     at(path) {
       const place = places.at(path);
@@ -63,27 +97,18 @@ export function createStaging(
       const { session, before, target } = await sessions.use(signal, (each) => lookAt(each, place, mode, signal));
       file.before = before;
       file.target = target;
-      file.temporary = `${folderOf(target)}/${temporaryName(nameOf(target))}`;
-      await cleaned(session, { remote: folderOf(target), shown: place.shown }, signal);
+      const left = await cleaned(session, { remote: folderOf(target), shown: place.shown }, signal);
       if (before === undefined) await folderFor(session, place, signal);
+      const part = isLarge(item) ? await findPart(target, item, o.parts!, file.shown) : undefined;
+      file.temporary = part?.path ?? `${folderOf(target)}/${temporaryName(nameOf(target))}`;
+      if (part !== undefined) file.part = part;
       begun.push(file);
-      // Nobody else may look into it before it has the mode of the file whose place it takes.
-      const attributes = before === undefined ? {} : { mode: 0o600 };
-      const handle = await session.call<Buffer>(place.shown, signal, (sftp, done) =>
-        sftp.open(file.temporary, 'wx', attributes, done),
-      );
-      const open = { session, handle, shown: place.shown };
-      try {
-        if (before !== undefined) await keepMode(open, before, signal);
-        const from = mode === 'append' && before !== undefined ? await copyWithin(open, place, before, signal) : 0;
-        const buffers = createBuffers(session.sftp.mostBytes.write);
-        await upload(open, from, item.open(undefined, buffers), { buffers, signal, onBytes });
-        if (session.has('fsync@openssh.com')) {
-          await session.call(place.shown, signal, (sftp, done) => sftp.fsync(handle, done));
-        }
-      } finally {
-        await closeHandle(open, signal);
+      for (const path of staleFor(target, left, part)) {
+        await session.call(place.shown, signal, (sftp, done) => sftp.unlink(path, done)).catch(() => {});
       }
+      if (part === undefined) return stageSmall(session, file, item, onBytes, signal);
+      const noteBytes = o.parts!.bytes;
+      return uploadLarge(reading, { part, item, shown: file.shown, before, noteBytes, signal, onBytes });
     },
 
     async commit() {
@@ -92,7 +117,8 @@ export function createStaging(
       const signal = new AbortController().signal;
       for (const file of begun) {
         await takePlace(session, file, mode, signal);
-        release(file.temporary);
+        releaseName(file.temporary);
+        await file.part?.clear();
         const { aside, place } = file;
         if (aside === undefined) continue;
         // The new file is there, whatever becomes of the old one.
@@ -104,8 +130,11 @@ export function createStaging(
       foldersMade.clear();
     },
 
-    async discard() {
+    async discard(reason) {
       if (begun.length === 0 && foldersMade.size === 0) return;
+      // What a failure that may pass has left is for the next run.
+      const isKept = ({ part }: Staged) => part?.isNoted === true && reason instanceof Failure && reason.retry;
+      for (const file of begun) if (!isKept(file)) await file.part?.clear();
       const signal = AbortSignal.timeout(discardMs);
       try {
         const session = await sessions.once(signal);
@@ -113,6 +142,7 @@ export function createStaging(
           begun.map(async (file) => {
             const { temporary, place } = file;
             await restore(session, file, signal).catch(() => {});
+            if (isKept(file)) return;
             await session.call(place.shown, signal, (sftp, done) => sftp.unlink(temporary, done)).catch(() => {});
           }),
         );
@@ -121,16 +151,16 @@ export function createStaging(
       } catch {
         // Without a session nothing can be taken back; the failure that ends the write says why.
       } finally {
-        for (const { temporary } of begun) release(temporary);
+        for (const { temporary } of begun) releaseName(temporary);
       }
     },
   };
 }
 
-export interface OpenFile {
-  session: Session;
-  handle: Buffer;
-  shown: string;
+/** What is there of other versions of the file. */
+function staleFor(target: string, left: readonly string[], part: Part | undefined): string[] {
+  const ofIt = left.filter((name) => isPartOf(name, nameOf(target))).map((name) => `${folderOf(target)}/${name}`);
+  return [...ofIt.filter((path) => part?.from.includes(path) !== true), ...(part?.stale ?? [])];
 }
 
 /** Finds out what is there and refuses what must not be written. */
@@ -146,25 +176,6 @@ async function lookAt(session: Session, place: Place, mode: WriteOptions['mode']
   if (!isLink(entry)) return { session, before, target: place.remote };
   const target = await session.call<string>(shown, signal, (sftp, done) => sftp.realpath(place.remote, done));
   return { session, before, target };
-}
-
-/** Its owner too, where the server allows that. */
-async function keepMode({ session, handle, shown }: OpenFile, before: Attributes, signal: AbortSignal): Promise<void> {
-  const set = (attributes: Settable) =>
-    session.call(shown, signal, (sftp, done) => sftp.fsetstat(handle, attributes, done));
-  const refused = (error: unknown) => {
-    if (!(error instanceof Failure) || error.retry || signal.aborted) throw error;
-  };
-  await set({ uid: before.uid, gid: before.gid }).catch(refused);
-  await set({ mode: before.mode & 0o7777 }).catch(refused);
-}
-
-async function closeHandle({ session, handle, shown }: OpenFile, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) {
-    session.sftp.close(handle, () => {});
-    return;
-  }
-  await session.call(shown, signal, (sftp, done) => sftp.close(handle, done));
 }
 
 async function takePlace(
@@ -195,7 +206,7 @@ async function takePlace(
   }
   if ((await now()) === undefined) return rename(temporary, target);
   // Without the extension there is a moment in which the old file has gone and the new one is not there yet.
-  file.aside = temporary.replace(/tmp$/, 'old');
+  file.aside = temporary.replace(/(?:tmp|new)$/, 'old');
   await rename(target, file.aside);
   await rename(temporary, target);
 }

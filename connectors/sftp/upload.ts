@@ -5,24 +5,34 @@ import { onAbort } from '../shared/abort.ts';
 import { createBuffers } from '../shared/buffers.ts';
 import type { Attributes } from './attributes.ts';
 import { operationFailure } from './errors.ts';
+import type { OpenFile } from './open-file.ts';
 import type { Place } from './place.ts';
-import type { OpenFile } from './staging.ts';
 
 /** So much is on its way at most. */
 const windowBytes = 2 * 1024 * 1024;
 
-/** `onBytes` is told of what the server has taken. Resolves when that is everything. */
+export interface UploadOptions {
+  buffers: Buffers;
+  signal: AbortSignal;
+  /** What the server has taken. */
+  onBytes(count: number): void;
+  /** Up to where in the file it has taken everything. */
+  onTaken?(position: number): void;
+}
+
+/** Resolves when the server has taken everything. */
 export async function upload(
   file: OpenFile,
   from: number,
   source: AsyncIterable<Uint8Array>,
-  { buffers, signal, onBytes }: { buffers: Buffers; signal: AbortSignal; onBytes(count: number): void },
+  { buffers, signal, onBytes, onTaken }: UploadOptions,
 ): Promise<void> {
   const requestBytes = file.session.sftp.mostBytes.write;
-  const window = createWindow(file, Math.ceil(windowBytes / requestBytes), signal, (pieces, count) => {
+  const onSent = (pieces: readonly Uint8Array[], count: number) => {
     for (const piece of pieces) buffers.give(piece);
     onBytes(count);
-  });
+  };
+  const window = createWindow(file, Math.ceil(windowBytes / requestBytes), { signal, onSent, onTaken });
   let position = from;
   let pieces: Uint8Array[] = [];
   let size = 0;
@@ -67,10 +77,15 @@ interface Window {
 function createWindow(
   { session, handle, shown }: OpenFile,
   mostRequests: number,
-  signal: AbortSignal,
-  onSent: (pieces: readonly Uint8Array[], count: number) => void,
+  {
+    signal,
+    onSent,
+    onTaken = () => {},
+  }: Pick<UploadOptions, 'signal' | 'onTaken'> & { onSent(pieces: readonly Uint8Array[], count: number): void },
 ): Window {
   let underWay = 0;
+  // In the order of their places in the file; answers come in any order.
+  const requests: { end: number; taken: boolean }[] = [];
   let failed: { error: unknown } | undefined;
   let wake: (() => void) | undefined;
   const listening = [signal, session.ended].map((each) => onAbort(each, () => wake?.()));
@@ -88,10 +103,18 @@ function createWindow(
     place: () => (failed === undefined && underWay < mostRequests ? undefined : until(mostRequests - 1)),
     send(pieces, count, position) {
       underWay++;
+      const request = { end: position + count, taken: false };
+      requests.push(request);
       session.sftp.write(handle, pieces, position, (error) => {
         underWay--;
         if (error !== undefined) failed ??= { error: operationFailure(error, shown, session.host) };
-        else onSent(pieces, count);
+        else {
+          onSent(pieces, count);
+          request.taken = true;
+          let end: number | undefined;
+          while (requests[0]?.taken) end = requests.shift()!.end;
+          if (end !== undefined) onTaken(end);
+        }
         wake?.();
       });
     },
