@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'libsql';
-import { openDropbox, openFolder, openS3, type Store } from './campaign-copy/stores.ts';
+import { openDropbox, openFolder, openS3, openSftp, type Store } from './campaign-copy/stores.ts';
 
 const mib = 1024 * 1024;
-const directions = ['S3 to local', 'local to S3', 'S3 to Dropbox'] as const;
+const directions = ['S3 to local', 'local to S3', 'S3 to Dropbox', 'local to SFTP'] as const;
 type Direction = (typeof directions)[number];
 
 export interface Outcome {
@@ -46,7 +46,7 @@ export async function killedCopies(
   try {
     const made = openFolder(folder, 'made');
     const sum = await fill(made.filesOf('in.bin')[0]!, bytes);
-    if (direction !== 'local to S3') {
+    if (direction.startsWith('S3')) {
       await definition(folder, made, 'in.bin', from, 'in.bin', partSize);
       await copy(folder, from.env);
     }
@@ -75,6 +75,8 @@ async function openStores(direction: Direction, folder: string): Promise<[from: 
       return [openFolder(folder, 'made'), await openS3()];
     case 'S3 to Dropbox':
       return [await openS3(), await openDropbox()];
+    case 'local to SFTP':
+      return [openFolder(folder, 'made'), await openSftp(folder, 'out')];
   }
 }
 

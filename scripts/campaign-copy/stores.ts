@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startDropbox } from '../../test/servers/dropbox.ts';
 import { startS3Server, testKey } from '../../test/servers/s3.ts';
+import { opensshServer, startSftpServer } from '../../test/servers/sftp.ts';
 
 export interface Store {
   /** A file of it, as a pipe writes it. */
@@ -77,6 +78,23 @@ export async function openDropbox(): Promise<Store> {
     ],
     filesOf: (name) => server.filesOf(`/${name}`),
     remove: async (name) => server.forget(`/${name}`),
+    close: () => server.close(),
+  };
+}
+
+/** The same folder behind SFTP, of OpenSSH where it is installed. */
+export async function openSftp(around: string, name: string): Promise<Store> {
+  const behind = openFolder(around, name);
+  const answers = opensshServer === undefined ? 'here' : 'openssh';
+  const server = await startSftpServer({ folder: join(around, name), answers });
+  const host = { host: '127.0.0.1', port: server.port, host_key: server.fingerprint };
+  const files = { connector: 'sftp', ...host, user: 'tester', password: '${env.TEST_SFTP_PASSWORD}' };
+  return {
+    ...behind,
+    pathOf: (file) => `/files/${file}`,
+    connections: { files },
+    env: { TEST_SFTP_PASSWORD: 'open sesame' },
+    moved: server.moved,
     close: () => server.close(),
   };
 }

@@ -25,8 +25,13 @@ const namesAtOnce = 100;
 
 type Open = { file: number } | { names: { filename: string; longname: string; attrs: Attributes }[] };
 
-/** `onBytes` is told of the bytes of files that come and go. */
-export function answerSftp(sftp: SFTPWrapper, folder: string, onBytes: (count: number) => void): void {
+/** Told of the bytes of files that come and go. */
+interface OnBytes {
+  came(count: number): void;
+  went(count: number): void;
+}
+
+export function answerSftp(sftp: SFTPWrapper, folder: string, onBytes: OnBytes): void {
   const open = new Map<number, Open>();
   let last = 0;
   const at = (path: string) => resolve(folder, path);
@@ -70,7 +75,7 @@ export function answerSftp(sftp: SFTPWrapper, folder: string, onBytes: (count: n
     answering((id: number, handle: Buffer, offset: number, length: number) => {
       const bytes = Buffer.alloc(length);
       const count = readSync(fileAt(handle), bytes, 0, length, offset);
-      onBytes(count);
+      onBytes.went(count);
       if (count === 0) sftp.status(id, STATUS_CODE.EOF);
       else sftp.data(id, bytes.subarray(0, count));
     }),
@@ -79,7 +84,7 @@ export function answerSftp(sftp: SFTPWrapper, folder: string, onBytes: (count: n
     'WRITE',
     done((handle: Buffer, offset: number, data: Buffer) => {
       writeSync(fileAt(handle), data, 0, data.length, offset);
-      onBytes(data.length);
+      onBytes.came(data.length);
     }),
   );
   sftp.on(

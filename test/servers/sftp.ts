@@ -41,6 +41,8 @@ export interface SftpServer {
   fingerprint: string;
   /** How many sessions were begun so far, and how many go on. */
   sessions: { begun: number; open: number };
+  /** Bytes of requests and files that have come, and of answers and files that have gone. */
+  moved: { in: number; out: number };
   /** The methods by which somebody tried to come in. */
   logins: string[];
   /** Resolves once no session goes on. */
@@ -76,8 +78,10 @@ export async function startSftpServer(options: SftpServerOptions): Promise<SftpS
     bytesLeft = Number.POSITIVE_INFINITY;
     for (const socket of sockets) socket.destroy();
   };
-  const moved = (count: number) => {
-    bytesLeft -= count;
+  const moved = { in: 0, out: 0 };
+  const count = (way: keyof typeof moved) => (bytes: number) => {
+    moved[way] += bytes;
+    bytesLeft -= bytes;
     if (bytesLeft <= 0) breakAll();
   };
 
@@ -110,7 +114,7 @@ export async function startSftpServer(options: SftpServerOptions): Promise<SftpS
         answerSftp(
           disturbed(sftp, (name) => made.fault(name), breakAll),
           folder,
-          moved,
+          { came: count('in'), went: count('out') },
         );
       session.on('sftp', (accept) => answer(accept()));
       return;
@@ -124,8 +128,8 @@ export async function startSftpServer(options: SftpServerOptions): Promise<SftpS
         children.delete(child);
         channel.end();
       });
-      channel.on('data', (data: Buffer) => moved(data.length));
-      child.stdout.on('data', (data: Buffer) => moved(data.length));
+      channel.on('data', (data: Buffer) => count('in')(data.length));
+      child.stdout.on('data', (data: Buffer) => count('out')(data.length));
       child.stdin.on('error', () => {});
       channel.pipe(child.stdin);
       child.stdout.pipe(channel);
@@ -169,6 +173,7 @@ export async function startSftpServer(options: SftpServerOptions): Promise<SftpS
     knownHost: `[127.0.0.1]:${port} ${parsed.type} ${key.toString('base64')}`,
     fingerprint: `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`,
     sessions,
+    moved,
     logins,
     allClosed: () => new Promise((resolve) => (sessions.open === 0 ? resolve() : whenClosed.push(resolve))),
     breakAfter(bytes) {
