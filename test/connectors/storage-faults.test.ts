@@ -4,7 +4,7 @@ import { faultyCopies, faultyCopiesBetween } from '../../scripts/campaign-faults
 
 // The least share that ends well is far below what is usual, and far above what is left of it without retries.
 test.each([
-  ['s3', 38, 0.6],
+  ['s3', 38, 0.75],
   ['http', 30, 0.6],
   ['dropbox', 30, 0.5],
   ['sftp', 30, 0.3],
