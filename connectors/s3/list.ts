@@ -1,7 +1,7 @@
 // What lies below a path, page by page.
 import type { ListObjectsV2CommandInput, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import type { Entry, ListOptions } from '../../engine/contracts/connector.ts';
-import { failure } from '../../engine/errors.ts';
+import { Failure, failure } from '../../engine/errors.ts';
 import { didYouMean } from '../../engine/suggest.ts';
 import { contentTypeOf } from '../shared/content-type.ts';
 import { payer, type Store } from './client.ts';
@@ -183,8 +183,8 @@ export async function absent(store: Store, at: Location, signal: AbortSignal) {
     );
     return failure('NOT_FOUND', { path: at.shown, hint: near });
   } catch (error) {
-    // Who may read may not always list.
-    if (signal.aborted || isAbsent(error)) throw error;
+    // Who may read may not always list. Whatever else is wrong says nothing of what is there.
+    if (!(error instanceof Failure) || error.code !== 'PERMISSION_DENIED') throw error;
     return failure('NOT_FOUND', { path: at.shown });
   }
 }

@@ -88,6 +88,12 @@ describe('verify says what is wrong', () => {
     const connection = connectTo(server);
     onTestFinished(() => connection.close());
     expect(await connection.verify({ signal: never })).toMatchObject({ code: 'CONNECTION_REFUSED' });
+    // A store that cannot be asked must not pass for one that has nothing.
+    for (const path of ['a', 'a/']) {
+      expect((await failureOf(get(connection, path))).code).toBe('CONNECTION_REFUSED');
+      expect((await failureOf(connection.describe(path, { signal: never }))).code).toBe('CONNECTION_REFUSED');
+      expect((await failureOf(connection.remove(path, { signal: never }))).code).toBe('CONNECTION_REFUSED');
+    }
   });
 
   test('something that is no S3', async () => {
