@@ -8,6 +8,7 @@ import { compileSources } from '../test/cli/compile.ts';
 import { program } from '../test/cli/pipe.ts';
 import { startPostgres, type TestPostgres } from '../test/servers/postgres.ts';
 import { type S3Server, startS3Server, testKey } from '../test/servers/s3.ts';
+import { chance } from './chance.ts';
 
 export interface CrashOutcome {
   kills: number;
@@ -243,17 +244,6 @@ function table(outcome: CrashOutcome): string {
     '',
     `left over: ${outcome.leftovers.join(', ') || 'nothing'}`,
   ].join('\n');
-}
-
-/** The same seed gives the same moments: Mulberry32. */
-function chance(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,17 +1,7 @@
 // What goes wrong in a scenario, and how often each kind of it was met and what came of it.
-export const mib = 1024 * 1024;
-export type Random = () => number;
+import type { Random } from '../chance.ts';
 
-/** The same seed gives the same scenarios: Mulberry32. */
-export function chance(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+export const mib = 1024 * 1024;
 
 export interface FaultKind<Call, Fault> {
   kind: string;

@@ -1,6 +1,7 @@
 // What one scenario of the fault campaign is made of, all of it by chance.
 import { pattern } from '../../test/conformance/files.ts';
-import { chance, mib, type Weather } from './faults.ts';
+import { chance } from '../chance.ts';
+import { mib, type Weather } from './faults.ts';
 
 export interface Scenario {
   content: Buffer;

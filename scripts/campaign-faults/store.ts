@@ -3,7 +3,8 @@ import type { AnyConnector } from '../../engine/contracts/connector.ts';
 import type { Credential } from '../../engine/contracts/credentials.ts';
 import { withRetry } from '../../engine/retry.ts';
 import { credentialOf } from '../../engine/secret.ts';
-import { mib, type Random, type Weather } from './faults.ts';
+import type { Random } from '../chance.ts';
+import { mib, type Weather } from './faults.ts';
 
 /** How long a store that knows no other time is waited for, and how long a silent one says nothing. */
 export const patience = { timeout: '600ms', silentMs: 800 };

@@ -1,0 +1,13 @@
+// Chance that is the same for the same seed, so that a campaign can be run again: Mulberry32.
+export type Random = () => number;
+
+/** Numbers from 0 to below 1. */
+export function chance(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
