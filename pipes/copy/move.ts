@@ -208,6 +208,11 @@ async function* whole(
   let received = 0;
   for await (const chunk of file.open(undefined, buffers)) {
     received += chunk.length;
+    // A file that has grown meanwhile may have no end; whoever takes a small one holds it.
+    if (size !== undefined && received > size) {
+      const reason = `it has more than the ${size} bytes that were announced; someone writes to it, so run again`;
+      throw failure('IO_FAILED', { path: file.path, reason });
+    }
     hash?.update(chunk);
     yield chunk;
   }
